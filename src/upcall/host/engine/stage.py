@@ -1,0 +1,51 @@
+"""What a stage is, and how it has a command performed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TypeAlias, TypeVar
+
+from upcall.host.engine.commands import Command
+from upcall.host.engine.events import Cancelled, Event, Failed
+from upcall.host.engine.exchange import Exchange
+
+__all__ = ["Rest", "Stage", "Steps", "Withdrawn", "perform"]
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Event)
+
+Steps: TypeAlias = Generator[Command, Event, T]
+"""Commands go out, events come in, a ``T`` comes back in the end."""
+
+Rest: TypeAlias = Callable[[], Steps[None]]
+"""Everything that comes after a stage, up to the model's answer and the checks on it."""
+
+Stage: TypeAlias = Callable[[Exchange, Rest], Steps[None]]
+"""One concern of answering, wrapped around the rest.
+
+What stands before ``yield from rest()`` happens on the way to the model, what stands after it on the way back.
+A stage leaves by raising a `SamplingError`. One that owes something afterwards (settling a reservation) catches
+``(SamplingError, Withdrawn)`` around the rest, has its commands performed, and raises again.
+"""
+
+
+class Withdrawn(Exception):  # control flow, not an error: it never leaves the host
+    """The asker is gone. Runs through the stages like an error, so that each can put things in order."""
+
+
+def perform(exchange: Exchange, command: Command, expected: type[E]) -> Steps[E]:
+    """Have ``command`` performed and return its event.
+
+    Raises:
+        SamplingError: The command failed.
+        Withdrawn: The request was cancelled meanwhile.
+    """
+    event = yield command
+    exchange.at = event.at
+    if isinstance(event, Failed):
+        raise event.error
+    if isinstance(event, Cancelled):
+        raise Withdrawn
+    if not isinstance(event, expected):
+        raise TypeError(f"{type(command).__name__} was answered by {type(event).__name__}.")
+    return event

@@ -1,0 +1,34 @@
+"""Stage *valid?*: nothing that breaks a rule of the protocol reaches a model."""
+
+from __future__ import annotations
+
+import msgspec
+
+from upcall.host.engine.exchange import Exchange
+from upcall.host.engine.stage import Rest, Steps
+from upcall.models import Adjustment
+from upcall.wire import SamplingRequest, check_request, decode_request
+
+__all__ = ["validity"]
+
+_NO_CONTEXT = Adjustment(
+    field="includeContext",
+    action="dropped",
+    reason="Context of other servers or conversations is never shared; sampling.context is not declared.",
+)
+
+
+def validity(exchange: Exchange, rest: Rest) -> Steps[None]:
+    """Read the request, check it against what was declared and the connection's version, close off context.
+
+    ``includeContext`` MAY be ignored by the one who answers (2025-11-25, client/sampling), so it is turned to
+    ``none`` instead of refused.
+    """
+    arrival = exchange.arrival
+    if not isinstance(arrival.params, SamplingRequest):
+        exchange.request = decode_request(arrival.params)
+    check_request(exchange.request, declared=arrival.declared, version=arrival.context.version)
+    if exchange.request.include_context in ("thisServer", "allServers"):
+        exchange.request = msgspec.structs.replace(exchange.request, include_context="none")
+        exchange.adjustments.append(_NO_CONTEXT)
+    yield from rest()
