@@ -23,7 +23,9 @@ class SamplingCapability(WireValue, frozen=True, kw_only=True):
     context: dict[str, object] | None = None
 
 
-def missing_capability(request: SamplingRequest, declared: SamplingCapability | None) -> dict[str, object] | None:
+def missing_capability(
+    request: SamplingRequest, declared: SamplingCapability | None
+) -> dict[str, dict[str, object]] | None:
     """What of ``ClientCapabilities`` ``request`` needs and ``declared`` lacks, or ``None`` when nothing is missing.
 
     Source: 2026-07-28 ``ClientCapabilities.sampling``; SEP-1577 for ``tools``; SEP-2596 for ``context``.

@@ -1,0 +1,210 @@
+"""Runs bodies that can park: the asyncio side of `upcall.server.parking`.
+
+A *body* is the rest of the middleware chain for one request, tool function included, in a task of its own: it
+must outlive the request that started it. Each request of the client, first or retry, *attends* the body until
+it ends or everything it can ask for now has been asked.
+
+The task belongs to whoever attends it: an attendant that is cancelled cancels the body and waits for it to end.
+Between two attendants it belongs to the lot, whose timer ends it. `Garage.aclose` ends all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from upcall.errors import SampleAbandoned, SamplingError
+from upcall.server.parking import Binding, Call, Lot, Phase, Round, abandoned
+
+if TYPE_CHECKING:
+    from upcall.server._session import SamplingSession
+
+__all__ = ["Body", "Garage"]
+
+logger = logging.getLogger(__name__)
+
+_QUIET_TURNS = 4
+"""Turns of the event loop without a new question after which a round is complete. A `gather` of samples asks
+within one turn; the rest is margin for wrappers that yield in between."""
+
+_CLEANUP_SECONDS = 10.0
+"""How long a body that was cancelled or abandoned may take to clean up."""
+
+
+class Body:
+    """One run of one body: its task, and the questions it waits for."""
+
+    __slots__ = ("_answers", "_garage", "_turn", "call", "session", "task")
+
+    session: SamplingSession
+    """What the body talks through; it follows the request that is open."""
+    task: asyncio.Task[Any]
+
+    def __init__(self, garage: Garage, binding: Binding) -> None:
+        self._garage = garage
+        self.call: Call[Body] = garage.lot.admit(binding, self)
+        self._turn = asyncio.Event()
+        self._answers: dict[str, asyncio.Future[Any]] = {}
+
+    def start(self, run: Callable[[], Coroutine[Any, Any, Any]], session: SamplingSession) -> None:
+        """Start the body in a task of its own, in a copy of the caller's context."""
+        self.session = session
+        self.task = asyncio.create_task(run(), name=f"upcall body {self.call.binding.target}")
+        self._garage.adopt(self)
+        self.task.add_done_callback(self._ended)
+
+    async def ask(self, question: Any) -> Any:
+        """From inside the body: put ``question`` to the client and wait for its raw answer.
+
+        Raises:
+            RoundsExhausted, TooManyParked, SampleAbandoned: See `upcall.server.parking`.
+        """
+        key = self.call.ask(question)
+        answer = self._answers[key] = asyncio.get_running_loop().create_future()
+        self._turn.set()
+        try:
+            return await answer
+        finally:
+            del self._answers[key]
+            self.call.withdraw(key)
+
+    async def attend(self) -> Any | Round:
+        """Wait until the body ends (its result, or its exception) or a round is complete (a `Round`).
+
+        Cancelling this cancels the body and waits for it.
+        """
+        try:
+            while True:
+                if self.call.waiting and not self.task.done():
+                    await self._settle()
+                if self.task.done():
+                    return self._result()
+                if self.call.waiting:
+                    try:
+                        return self._park()
+                    except SamplingError as error:
+                        self._fail(error)
+                await self._turn.wait()
+                self._turn.clear()
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
+
+    def deliver(self, answers: Mapping[str, Any]) -> None:
+        """Hand answers to the questions they belong to."""
+        for key, answer in answers.items():
+            waiting = self._answers.get(key)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(answer)
+
+    async def stop(self) -> None:
+        """Cancel the body and wait, for a bounded time, until it has cleaned up."""
+        self.task.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait({self.task}, timeout=_CLEANUP_SECONDS)
+        if not self.task.done():
+            logger.warning("%s is still running %s s after it was cancelled", self.task.get_name(), _CLEANUP_SECONDS)
+
+    def abandon(self) -> None:
+        """Nobody comes back: tell the body where it waits, and cancel it when it does not end by itself."""
+        if self.task.done():
+            if not self.task.cancelled() and self.task.exception() is not None:
+                logger.debug("%s failed, and its client never came to hear it: %r", self.task.get_name(), self.task)
+            return
+        self._fail(abandoned())
+        self.task.get_loop().call_later(_CLEANUP_SECONDS, self.task.cancel)
+
+    def _park(self) -> Round:
+        asked = self._garage.park(self.call)
+        self.session.detach()
+        return asked
+
+    async def _settle(self) -> None:
+        """Let everything that can ask now do so, and so share the round."""
+        seen, quiet = -1, 0
+        while quiet < _QUIET_TURNS and not self.task.done():
+            now = len(self.call.waiting)
+            quiet = quiet + 1 if now == seen else 0
+            seen = now
+            await asyncio.sleep(0)
+
+    def _result(self) -> Any:
+        self._garage.lot.close(self.call)
+        if self.task.cancelled():
+            # Not this request's cancellation: letting it through would look like one.
+            raise SampleAbandoned("The server stopped this call before it was done.")
+        return self.task.result()
+
+    def _fail(self, error: SamplingError) -> None:
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(error)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._turn.set()
+        self._garage.release(self)
+        if task.cancelled():
+            self._garage.lot.close(self.call)
+        elif self.call.phase is Phase.ABANDONED and task.exception() is not None:
+            logger.debug("%s ended after it was abandoned: %r", task.get_name(), task.exception())
+
+
+class Garage:
+    """Every body of one `Sampling`, its lot, and the timer that abandons calls whose client stays away."""
+
+    def __init__(self, lot: Lot[Body]) -> None:
+        self.lot = lot
+        self._bodies: set[Body] = set()
+        self._timer: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
+
+    def adopt(self, body: Body) -> None:
+        """Keep a reference to a running body."""
+        self._bodies.add(body)
+
+    def release(self, body: Body) -> None:
+        """A body's task is over. While it is parked its result waits for the client; else nothing remains."""
+        self._bodies.discard(body)
+
+    def park(self, call: Call[Body]) -> Round:
+        """Park, and see to it that somebody looks after the lot."""
+        loop = asyncio.get_running_loop()
+        asked = self.lot.park(call, loop.time())
+        if self._timer is None or self._timer[0] is not loop:
+            self._schedule(loop)
+        return asked
+
+    def resume(self, park_id: str, binding: Binding, answers: Mapping[str, Any]) -> Body:
+        """The body that waits under ``park_id``, open again and with its answers.
+
+        Raises:
+            InvalidRequest: See `Lot.resume`.
+        """
+        call, taken = self.lot.resume(park_id, binding, answers, asyncio.get_running_loop().time())
+        call.owner.deliver(taken)
+        return call.owner
+
+    async def aclose(self) -> None:
+        """The server stops: every body learns that nobody comes back, and is waited for."""
+        if self._timer is not None:
+            self._timer[1].cancel()
+            self._timer = None
+        for call in self.lot.abandon_all():
+            call.owner.abandon()
+        running = {body.task for body in self._bodies}
+        if running:
+            _, stuck = await asyncio.wait(running, timeout=_CLEANUP_SECONDS)
+            for task in stuck:
+                task.cancel()
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        due = self.lot.next_expiry
+        self._timer = None if due is None else (loop, loop.call_at(due, self._expire, loop))
+
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+        for call in self.lot.expire(loop.time()):
+            call.owner.abandon()
+        self._schedule(loop)

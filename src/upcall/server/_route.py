@@ -1,0 +1,172 @@
+"""Which model answers: the client's, the server's fallback, or none.
+
+The client is asked when it declared what the request needs and can be reached. The fallback steps in for the
+reasons its owner listed (``fallback_on``), and always where the client would throw the answer away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import anyio
+
+from upcall.errors import RoundsExhausted, SampleTimedOut, SamplingError, SamplingUnsupported
+from upcall.host import Host
+from upcall.server._doors import Door
+from upcall.server._heartbeat import OnProgress, heartbeat
+from upcall.server._raising import raisable
+from upcall.server._session import SamplingSession
+from upcall.wire import (
+    METHOD,
+    SamplingCapability,
+    SamplingRequest,
+    SamplingResult,
+    check_turns,
+    decode_request,
+    decode_result,
+    encode,
+    missing_capability,
+)
+
+__all__ = ["Answer", "FallbackReason", "Route", "RouteName", "current_route"]
+
+FallbackReason: TypeAlias = Literal["unsupported", "refused", "timed_out"]
+RouteName: TypeAlias = Literal["client", "fallback"]
+
+current_route: ContextVar[Route | None] = ContextVar("upcall_route", default=None)
+"""The route of the request that the running code serves; what `sample()` finds without a ``ctx``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, and where it came from."""
+
+    result: SamplingResult
+    raw: dict[str, Any]
+    """The same as JSON, as it came."""
+    route: RouteName
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way of one client request's samples. Limits are in seconds; ``None`` waits for ever."""
+
+    session: SamplingSession
+    door: Door
+    fallback: Host | None
+    fallback_on: frozenset[FallbackReason]
+    server: str
+    timeout: float | None
+    progress_interval: float | None
+
+    @property
+    def declared(self) -> SamplingCapability | None:
+        """What the client of the open request declared under ``sampling``."""
+        capabilities = self.session.client_capabilities
+        if capabilities is None or capabilities.sampling is None:
+            return None
+        sampling = capabilities.sampling
+        return SamplingCapability(
+            tools=None if sampling.tools is None else {}, context=None if sampling.context is None else {}
+        )
+
+    @property
+    def rounds_left(self) -> int | None:
+        """How many more rounds the client takes part in; ``None`` when nothing limits them."""
+        return self.door.rounds_left
+
+    @property
+    def can_fall_back(self) -> bool:
+        """Whether a fallback answers for a client that cannot."""
+        return self.fallback is not None and "unsupported" in self.fallback_on
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether whoever would answer takes tools: the client where it can be asked, else the fallback."""
+        declared = self.declared
+        if declared is None or self.door.closed:
+            return self.can_fall_back
+        return declared.tools is not None
+
+    def obstacle(self, request: SamplingRequest) -> SamplingUnsupported | None:
+        """Why the client cannot be asked for this, or ``None`` when it can."""
+        missing = missing_capability(request, self.declared)
+        if missing is not None:
+            names = ", ".join(f"sampling.{name}" for name in missing["sampling"]) or "sampling"
+            return SamplingUnsupported(
+                f"The client did not declare the {names} capability, which this request needs.",
+                required=missing,
+                hint="Use a client that samples, put it behind a gateway that does, or give the server a fallback "
+                "model: Sampling(fallback=...).",
+            )
+        if self.door.closed:
+            return SamplingUnsupported(
+                f"The client cannot be asked: {self.door.closed}.",
+                required={"sampling": {}},
+                hint="Serve this client statefully or on protocol 2026-07-28, or give the server a fallback model: "
+                "Sampling(fallback=...).",
+            )
+        return None
+
+    async def ask(
+        self,
+        params: dict[str, Any],
+        *,
+        timeout: float | None = None,
+        progress_interval: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Answer:
+        """Get one sampling request answered.
+
+        Args:
+            params: Parameters of ``sampling/createMessage``, as JSON.
+            timeout: Seconds for each of client and fallback; the route's own limit when ``None``.
+            progress_interval: Seconds between signs of life; the route's own when ``None``.
+            on_progress: Told at each sign of life.
+
+        Raises:
+            SamplingError: As an ``MCPError``, too.
+        """
+        limit = self.timeout if timeout is None else timeout
+        interval = self.progress_interval if progress_interval is None else progress_interval
+        try:
+            request = decode_request(params)
+            check_turns(request.messages)
+            with heartbeat(interval, self.session.beat, on_progress):
+                return await self._answer(request, params, limit)
+        except SamplingError as error:
+            raise raisable(error) from error.__cause__
+
+    async def _answer(self, request: SamplingRequest, params: dict[str, Any], limit: float | None) -> Answer:
+        obstacle: SamplingError | None = self.obstacle(request)
+        if obstacle is None:
+            try:
+                with _limited(limit, "The client's model"):
+                    raw = await self.door.ask(METHOD, params)
+                return Answer(decode_result(raw), raw, "client")
+            except SamplingError as error:
+                obstacle = error
+        if self.fallback is None or not self._covers(obstacle):
+            raise obstacle
+        with _limited(limit, "The fallback model"):
+            completion = await self.fallback.answer(request, server=self.server)
+        return Answer(completion.result, encode(completion.result), "fallback")
+
+    def _covers(self, obstacle: SamplingError) -> bool:
+        # Out of rounds is no matter of taste: the client would throw away what it pays for.
+        return isinstance(obstacle, RoundsExhausted) or obstacle.label in self.fallback_on
+
+
+@contextmanager
+def _limited(limit: float | None, who: str) -> Iterator[None]:
+    if limit is None:
+        yield
+        return
+    with anyio.move_on_after(limit) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise SampleTimedOut(f"{who} did not answer within {limit:g} s.")
