@@ -117,16 +117,20 @@ class Driver:
                 return Done(at=anyio.current_time())
 
     async def _call(self, call: Call, run: _Run) -> Event:
-        with anyio.CancelScope(deadline=run.deadline):
+        event: Event | None = None
+        with anyio.CancelScope(deadline=run.deadline) as scope:
             try:
                 async with self._queue.place(run.context.server):
                     with asking(run.context):
                         completion = await self._complete(call)
-                return Completed(at=anyio.current_time(), completion=completion)
+                event = Completed(at=anyio.current_time(), completion=completion)
             except SamplingError as error:
-                return Failed(at=anyio.current_time(), error=error)
-        timed_out = SampleTimedOut(f"No answer within {self._timeout:g} seconds.")
-        return Failed(at=anyio.current_time(), error=timed_out)
+                event = Failed(at=anyio.current_time(), error=error)
+        # A model may turn the cancellation into an error of its own: the reason is still the time.
+        if event is None or (scope.cancel_called and isinstance(event, Failed)):
+            timed_out = SampleTimedOut(f"No answer within {self._timeout:g} seconds.")
+            event = Failed(at=anyio.current_time(), error=timed_out)
+        return event
 
     async def _complete(self, call: Call) -> Completion:
         try:

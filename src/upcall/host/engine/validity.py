@@ -11,12 +11,6 @@ from upcall.wire import SamplingRequest, check_request, decode_request
 
 __all__ = ["validity"]
 
-_NO_CONTEXT = Adjustment(
-    field="includeContext",
-    action="dropped",
-    reason="Context of other servers or conversations is never shared; sampling.context is not declared.",
-)
-
 
 def validity(exchange: Exchange, rest: Rest) -> Steps[None]:
     """Read the request, check it against what was declared and the connection's version, close off context.
@@ -28,7 +22,9 @@ def validity(exchange: Exchange, rest: Rest) -> Steps[None]:
     if not isinstance(arrival.params, SamplingRequest):
         exchange.request = decode_request(arrival.params)
     check_request(exchange.request, declared=arrival.declared, version=arrival.context.version)
-    if exchange.request.include_context in ("thisServer", "allServers"):
+    wanted = exchange.request.include_context
+    if wanted in ("thisServer", "allServers"):
         exchange.request = msgspec.structs.replace(exchange.request, include_context="none")
-        exchange.adjustments.append(_NO_CONTEXT)
+        reason = f"{wanted} was asked for; what others said is never shared, and sampling.context not declared."
+        exchange.adjustments.append(Adjustment(field="includeContext", action="dropped", reason=reason))
     yield from rest()
