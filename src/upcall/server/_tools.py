@@ -194,8 +194,10 @@ def _result(use: ToolUse, returned: Any) -> ToolResult:
     ):
         blocks = [block for item in returned for block in (_media(item) if isinstance(item, Image | Audio) else [item])]
     else:
-        structured = TypeAdapter(Any).dump_python(returned, mode="json")
-        blocks = [TextContent(text=json.dumps(structured, ensure_ascii=False))]
+        plain = TypeAdapter(Any).dump_python(returned, mode="json")
+        blocks = [TextContent(text=json.dumps(plain, ensure_ascii=False))]
+        # Revisions before 2026-07-28 know objects only.
+        structured = plain if isinstance(plain, dict) else None
     return ToolResult(tool_use_id=use.id, content=blocks, structured_content=structured)
 
 
