@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.host.playbook import MODEL, NOON, STAGES, Playbook, answer, asked
 
+from tests.host.playbook import MODEL, NOON, STAGES, Playbook, answer, asked
 from upcall.errors import ModelUnavailable, RateLimited, SamplingError, SamplingRefused
 from upcall.host.engine import Call, Cancelled, Done, Exchange, Record, Rest, Steps, Withdrawn, perform
 from upcall.host.records import Fault

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.host.playbook import Playbook, answer, asked, tool
 
+from tests.host.playbook import Playbook, answer, asked, tool
 from upcall.errors import InvalidAnswer
 from upcall.wire import ContentBlock, ImageContent, TextContent, ToolChoice, ToolResult, ToolUse
 

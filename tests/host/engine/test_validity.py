@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.host.playbook import Playbook, answer, asked, tool
 
+from tests.host.playbook import Playbook, answer, asked, tool
 from upcall.errors import InvalidRequest
 from upcall.wire import (
     IncludeContext,
