@@ -1,0 +1,99 @@
+"""The SDKs' exceptions → the error tree of `upcall.errors`.
+
+Both official SDKs have the same classes under the same names; ``sdk`` is the module of the one in use. What a
+provider says in its own words goes to ``detail`` alone, cleaned of the credentials.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from time import time
+from typing import Any
+
+from upcall.errors import (
+    AuthenticationFailed,
+    InvalidRequest,
+    ModelRejected,
+    ModelTimedOut,
+    ModelUnavailable,
+    RateLimited,
+    SamplingError,
+    UnsupportedContent,
+)
+
+__all__ = ["complaint_of", "failure_of"]
+
+_DETAIL_LENGTH = 2000
+_NO_SUCH_INPUT = re.compile(
+    r"(?:image|audio|vision|multimodal|mmproj|tool)[^.]{0,80}(?:not support|unsupported|n't support|not enabled)"
+    r"|(?:not support|unsupported|n't support|no endpoints)[^.]{0,80}(?:image|audio|vision|multimodal|tool)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def complaint_of(error: Exception) -> str:
+    """The provider's own words, as text."""
+    body = getattr(error, "body", None)
+    return json.dumps(body, ensure_ascii=False) if isinstance(body, dict | list) else str(body or error)
+
+
+def failure_of(error: Exception, sdk: Any, *, title: str, clean: Callable[[str], str]) -> SamplingError:
+    """The error of ours for one of the SDK's, to be raised ``from None``: the SDK's own holds the request's headers."""
+    detail = clean(f"{type(error).__name__}: {complaint_of(error)}")[:_DETAIL_LENGTH]
+    if isinstance(error, sdk.APIStatusError) and not isinstance(error, sdk.APIResponseValidationError):
+        return _of_status(error, title, detail)
+    if isinstance(error, sdk.APITimeoutError):
+        return ModelTimedOut(f"{title} did not answer in time.", detail=detail)
+    if isinstance(error, sdk.APIConnectionError):
+        return ModelUnavailable(f"{title} cannot be reached, or broke off.", detail=detail)
+    if isinstance(error, UnicodeEncodeError):
+        return InvalidRequest("The request contains text that is no valid Unicode.", detail=detail)
+    return ModelUnavailable(f"{title} answered with something that is no JSON object.", detail=detail)
+
+
+def _of_status(error: Any, title: str, detail: str) -> SamplingError:
+    status: int = error.status_code
+    detail = f"status {status}, {detail}"
+    complaint = complaint_of(error)
+    if status in (401, 403):
+        return AuthenticationFailed(f"{title} does not accept the key for this model.", detail=detail, status=status)
+    if status in (408, 504):
+        return ModelTimedOut(f"{title} did not answer in time.", detail=detail, status=status)
+    if status == 429 and "insufficient_quota" not in complaint:
+        after = _retry_after(error.response.headers)
+        hint = "" if after is None else f"Try again in {after:.0f} seconds."
+        return RateLimited(f"{title} asks to slow down.", hint=hint, detail=detail, status=status, retry_after=after)
+    if status in (402, 429):
+        return ModelRejected(f"The account's credit with {title} is used up.", detail=detail, status=status)
+    if status not in (502, 503, 529) and _NO_SUCH_INPUT.search(complaint):
+        return UnsupportedContent(
+            "The model cannot take what the request contains.",
+            hint="Send neither images, audio nor tools to it, or choose another model.",
+            detail=detail,
+            status=status,
+        )
+    if status == 404:
+        return ModelRejected(f"{title} does not know the model.", detail=detail, status=status)
+    if status == 413:
+        return ModelRejected(f"The request is too large for {title}.", detail=detail, status=status)
+    if status >= 500:
+        return ModelUnavailable(f"{title} failed on its side.", detail=detail, status=status)
+    return ModelRejected(f"{title} does not serve this request as it stands.", detail=detail, status=status)
+
+
+def _retry_after(headers: Any) -> float | None:
+    """Seconds, from ``retry-after-ms`` or ``retry-after`` (RFC 9110, 10.2.3: seconds or a date)."""
+    try:
+        if "retry-after-ms" in headers:
+            return max(float(headers["retry-after-ms"]) / 1000, 0.0)
+        given = headers.get("retry-after")
+        if given is None:
+            return None
+        if re.fullmatch(r"\d+(\.\d+)?", given):
+            return float(given)
+        return max(parsedate_to_datetime(given).timestamp() - time(), 0.0)
+    except ValueError:
+        return None

@@ -1,0 +1,58 @@
+"""`AnthropicModel`: Anthropic's models over the Messages API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from upcall.models._endpoint import Provider
+from upcall.models._transport import ProviderModel
+from upcall.models.base import Completion
+from upcall.models.codecs import Encoded
+from upcall.models.codecs import anthropic as codec
+from upcall.wire import SamplingRequest
+
+__all__ = ["ANTHROPIC", "AnthropicModel"]
+
+ANTHROPIC = Provider(
+    "Anthropic", sdk="anthropic", client="AsyncAnthropic", path="/v1/messages", home="https://api.anthropic.com"
+)
+
+
+class AnthropicModel(ProviderModel):
+    """One model of Anthropic's, named as Anthropic names it.
+
+    Needs the extra ``upcall[anthropic]`` and a key; both are looked for at the first request.
+
+    Args:
+        name: The model's name, such as ``claude-sonnet-5``.
+        api_key: The key; ``ANTHROPIC_API_KEY`` when ``None``, which goes to Anthropic or ``ANTHROPIC_BASE_URL`` only.
+        base_url: Another server that speaks the Messages API, without ``/v1``.
+        timeout: Seconds for a whole request, 600 when ``None``.
+        max_retries: How often the SDK may repeat a request that failed for passing reasons. Each may be paid.
+
+    Raises:
+        ConfigurationError: ``name`` is empty, or ``base_url`` is no HTTP address.
+    """
+
+    _provider = ANTHROPIC
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        timeout: float | None = None,
+        max_retries: int = 0,
+    ) -> None:
+        super().__init__(name, api_key=api_key, base_url=base_url, timeout=timeout, max_retries=max_retries)
+
+    def _encode(self, request: SamplingRequest) -> Encoded:
+        return codec.encode(request, model=self._model, refused=self._refused, recall=self._reasoning.recall)
+
+    def _decode(self, body: Mapping[str, Any], request: SamplingRequest, encoded: Encoded) -> Completion:
+        return codec.decode(body, request, encoded)
+
+    def _reasoning_of(self, body: dict[str, Any]) -> Mapping[str, Any]:
+        return codec.reasoning_of(body)

@@ -1,0 +1,15 @@
+"""Codecs: a sampling request ⇄ a provider's JSON body. Pure: no I/O, no event loop, no SDK.
+
+::
+
+    SamplingRequest ──encode──▶ Encoded(body, adjustments) ──▶ provider ──▶ body ──decode──▶ Completion
+
+One module per provider's dialect: `anthropic` (Messages) and `openai_chat` (Chat Completions, OpenAI's own and the
+servers that speak it). Both refuse an invalid request before they encode it, and name every drop, clamp and rename
+of theirs as an `Adjustment`. ``_meta`` is the peers' own bookkeeping: no model ever sees it, and it is not reported.
+``modelPreferences`` chose the model before a codec is reached.
+"""
+
+from upcall.models.codecs._encoded import Encoded
+
+__all__ = ["Encoded"]

@@ -1,0 +1,86 @@
+"""The last step of every decoder: a provider's blocks → a `Completion` of the shape that the request asked for."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from upcall.errors import InvalidAnswer
+from upcall.models.base import Completion, Usage
+from upcall.models.codecs._encoded import Encoded, Notes
+from upcall.models.codecs._stops import AnswerBlock, cut
+from upcall.wire import ImageContent, SamplingRequest, SamplingResult, TextContent, ToolUse
+
+__all__ = ["camel", "completion", "parsed"]
+
+_T = TypeVar("_T")
+
+
+def parsed(body: object, shape: type[_T]) -> _T:
+    """``body`` as the struct ``shape``.
+
+    Raises:
+        InvalidAnswer: A field is missing or of the wrong type.
+    """
+    try:
+        return msgspec.convert(body, shape)
+    except msgspec.ValidationError as error:
+        raise InvalidAnswer("The provider's answer is not of its own format.", detail=str(error)) from None
+
+
+def camel(name: str) -> str:
+    """``model_context_window_exceeded`` → ``modelContextWindowExceeded``, the spelling of MCP's own stop reasons."""
+    return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
+
+
+def completion(
+    blocks: list[AnswerBlock],
+    request: SamplingRequest,
+    encoded: Encoded,
+    notes: Notes,
+    *,
+    model: str,
+    stop_reason: str | None,
+    usage: Usage | None,
+) -> Completion:
+    """Shape the answer: one block without tools in the request, a list with them; ``toolUse`` by the content alone.
+
+    Raises:
+        InvalidAnswer: A tool use although the request has no tools.
+    """
+    blocks, stopped = cut(blocks, encoded.cut_at)
+    uses_tools = any(isinstance(block, ToolUse) for block in blocks)
+    if uses_tools:
+        stop_reason = "toolUse"
+    elif stopped:
+        stop_reason = "stopSequence"
+    elif stop_reason == "toolUse":
+        stop_reason = "endTurn"
+    content: AnswerBlock | list[AnswerBlock]
+    if request.tools:
+        content = [block for block in blocks if not (isinstance(block, TextContent) and not block.text)]
+    elif uses_tools:
+        raise InvalidAnswer("The answer uses a tool, and the request offered none.")
+    else:
+        content = _one_block(blocks, notes)
+    return Completion(
+        result=SamplingResult(
+            role="assistant",
+            # Invariance: a list of some kinds of block is no list of all kinds.
+            content=[*content] if isinstance(content, list) else content,
+            model=model,
+            stop_reason=stop_reason,
+        ),
+        usage=usage,
+        adjustments=(*encoded.adjustments, *notes.all()),
+    )
+
+
+def _one_block(blocks: list[AnswerBlock], notes: Notes) -> AnswerBlock:
+    text = "".join(block.text for block in blocks if isinstance(block, TextContent))
+    images = [block for block in blocks if isinstance(block, ImageContent)]
+    if len(images) > (0 if text else 1):
+        notes.add("content", "dropped", "The answer is one block; images beside it are left out.")
+    return images[0] if images and not text else TextContent(text=text)

@@ -1,0 +1,187 @@
+"""Answers of Chat Completions. The public face is `upcall.models.codecs.openai_chat`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from upcall.errors import InvalidAnswer
+from upcall.models.base import Completion, Usage
+from upcall.models.codecs._answer import camel, completion, parsed
+from upcall.models.codecs._encoded import Encoded, Notes
+from upcall.models.codecs._media import image_of_data_url
+from upcall.models.codecs._stops import AnswerBlock
+from upcall.wire import SamplingRequest, TextContent, ToolUse
+
+__all__ = ["decode", "reasoning_of"]
+
+_STOP_REASONS = {
+    "stop": "endTurn",
+    "length": "maxTokens",
+    "tool_calls": "toolUse",
+    "function_call": "toolUse",
+    "content_filter": "contentFilter",
+}
+_KEPT_OF_MESSAGE = ("reasoning_content", "reasoning_details")
+_KEPT_OF_CALL = ("extra_content",)
+
+
+class _Function(msgspec.Struct):
+    name: str
+    arguments: str | dict[str, Any] | None = None
+
+
+class _Call(msgspec.Struct):
+    function: _Function
+    id: str | None = None
+
+
+class _Message(msgspec.Struct):
+    content: str | list[dict[str, Any]] | None = None
+    refusal: str | None = None
+    tool_calls: list[_Call] | None = None
+    images: list[dict[str, Any]] | None = None
+    """Not OpenAI's: how several servers give back what a model drew."""
+
+
+class _Choice(msgspec.Struct):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _PromptDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _Counts(msgspec.Struct):
+    prompt_tokens: int
+    completion_tokens: int = 0
+    prompt_tokens_details: _PromptDetails | None = None
+
+
+class _ChatCompletion(msgspec.Struct):
+    choices: list[_Choice]
+    model: str | None = None
+    usage: _Counts | None = None
+
+
+def decode(body: object, request: SamplingRequest, encoded: Encoded) -> Completion:
+    """The provider's answer as a completion.
+
+    A tool use whose arguments were cut by ``maxTokens`` is left out, as an adjustment says.
+
+    Raises:
+        InvalidAnswer: The body is not of the provider's format, or a tool's arguments are no JSON object.
+    """
+    answer = parsed(body, _ChatCompletion)
+    if not answer.choices:
+        raise InvalidAnswer("The provider's answer contains no choice.")
+    choice = answer.choices[0]
+    message, notes = choice.message, Notes()
+    reason = choice.finish_reason
+    stop_reason = None if reason is None else _STOP_REASONS.get(reason, camel(reason))
+    blocks = _content(message, notes)
+    if message.refusal:
+        blocks.append(TextContent(text=message.refusal))
+        stop_reason = "refusal"
+    blocks += _uses(message.tool_calls or [], request, encoded, notes, cut=reason == "length")
+    return completion(
+        blocks,
+        request,
+        encoded,
+        notes,
+        model=answer.model or str(encoded.body["model"]),
+        stop_reason=stop_reason,
+        usage=_usage(answer.usage),
+    )
+
+
+def _content(message: _Message, notes: Notes) -> list[AnswerBlock]:
+    blocks: list[AnswerBlock] = []
+    parts = [{"type": "text", "text": message.content}] if isinstance(message.content, str) else message.content
+    for part in [*(parts or ()), *(message.images or ())]:
+        kind, text = part.get("type"), part.get("text")
+        url = part.get("image_url")
+        image = image_of_data_url(url.get("url") if isinstance(url, dict) else url)
+        if kind in ("text", "output_text") and isinstance(text, str):
+            blocks.append(TextContent(text=text))
+        elif image is not None:
+            blocks.append(image)
+        else:
+            notes.add("content", "dropped", f"A part of type {kind!r} has no place in an answer.")
+    return blocks
+
+
+def _uses(
+    calls: list[_Call], request: SamplingRequest, encoded: Encoded, notes: Notes, *, cut: bool
+) -> list[AnswerBlock]:
+    taken = {block.id for turn in request.messages for block in turn.blocks if isinstance(block, ToolUse)}
+    taken.update(call.id for call in calls if call.id)
+    uses: list[AnswerBlock] = []
+    for number, call in enumerate(calls, start=1):
+        name = encoded.names.get(call.function.name, call.function.name)
+        may_be_cut = cut and number == len(calls)
+        try:
+            arguments = _arguments(
+                call.function.arguments, none_is_fine=not may_be_cut and not _requires(name, request)
+            )
+        except msgspec.DecodeError as error:
+            if may_be_cut:
+                notes.add("content", "cut", "The last tool use was cut at maxTokens and is left out.")
+                break
+            raise InvalidAnswer(
+                f"The model called {name!r} with arguments that are no JSON object.", detail=str(error)
+            ) from None
+        uses.append(ToolUse(id=call.id or _new_id(taken), name=name, input=arguments))
+    return uses
+
+
+def _requires(name: str, request: SamplingRequest) -> bool:
+    """Whether the tool has arguments that it requires."""
+    return any(tool.input_schema.get("required") for tool in request.tools or () if tool.name == name)
+
+
+def _arguments(given: str | dict[str, Any] | None, *, none_is_fine: bool) -> dict[str, Any]:
+    """The arguments as an object. Several servers send no text at all for a tool that requires no arguments."""
+    if isinstance(given, dict):
+        return given
+    if none_is_fine and not (given or "").strip():
+        return {}
+    return msgspec.json.decode(given or "", type=dict[str, Any])
+
+
+def _new_id(taken: set[str]) -> str:
+    """An id for a call that came without; some servers send none."""
+    number = 1
+    while f"call_{number}" in taken:
+        number += 1
+    taken.add(f"call_{number}")
+    return f"call_{number}"
+
+
+def _usage(counts: _Counts | None) -> Usage | None:
+    if counts is None:
+        return None
+    details = counts.prompt_tokens_details
+    return Usage(
+        input_tokens=counts.prompt_tokens,
+        output_tokens=counts.completion_tokens,
+        cached_input_tokens=(details.cached_tokens or 0) if details else 0,
+    )
+
+
+def reasoning_of(body: dict[str, Any]) -> dict[str, Any]:
+    """What came beside tool calls and is wanted back with them, by tool use id: signatures and reasoning texts.
+
+    OpenAI's own API sends none here; some servers that speak its protocol refuse the next turn without it. A server
+    that samples is never shown it.
+    """
+    message = body["choices"][0]["message"]
+    shared = {key: message[key] for key in _KEPT_OF_MESSAGE if message.get(key)}
+    found: dict[str, Any] = {}
+    for call in message.get("tool_calls") or ():
+        own = {key: call[key] for key in _KEPT_OF_CALL if call.get(key)}
+        if call.get("id") and (own or shared):
+            found[call["id"]] = {"call": own, "message": shared}
+    return found
