@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from upcall.errors import ConfigurationError
-from upcall.models.base import Adjustment, Completion
+from upcall.models.base import Completion
+from upcall.models.codecs._answer import completion
+from upcall.models.codecs._encoded import Notes
 from upcall.models.embedded.chat import Chat, chat_of
 from upcall.models.embedded.emulation import read_call
 from upcall.models.embedded.generation import Generation
 from upcall.models.embedded.runtime import Runtime, lease
 from upcall.models.embedded.weights import SMOLLM2, need_weights, weights_named
-from upcall.wire import ContentBlock, SamplingRequest, SamplingResult, TextContent
+from upcall.wire import SamplingRequest, TextContent
 
 __all__ = ["EmbeddedModel"]
 
@@ -57,7 +59,7 @@ class EmbeddedModel:
         """
         chat = chat_of(request)
         with self._runtime() as runtime:
-            generation = await runtime.generate(chat.body, stop=chat.stop)
+            generation = await runtime.generate(chat.encoded.body, stop=chat.stop)
         return self._completion(request, chat, generation)
 
     async def http_endpoint(self) -> tuple[str, str]:
@@ -98,19 +100,18 @@ class EmbeddedModel:
         return self._own_file
 
     def _completion(self, request: SamplingRequest, chat: Chat, generation: Generation) -> Completion:
-        block: ContentBlock = TextContent(text=generation.text)
-        stop_reason = _STOP_REASONS[generation.finish]
+        notes = Notes()
         # A call that ran into the limit is a piece of JSON: it goes back as the text that it is.
-        if chat.emulation.schema is not None and generation.finish == "end":
-            block, stop_reason = read_call(generation.text), "toolUse"
-        adjustments = chat.adjustments
+        called = chat.emulation.schema is not None and generation.finish == "end"
+        block = read_call(generation.text) if called else TextContent(text=generation.text)
         if generation.finish == "length" and generation.usage.output_tokens < request.max_tokens:
-            reason = f"Prompt and answer filled the context of {self._n_ctx} tokens."
-            adjustments += (Adjustment(field="maxTokens", action="clamped", reason=reason),)
-        result = SamplingResult(
-            role="assistant",
-            content=[block] if request.wants_tools else block,
+            notes.add("maxTokens", "clamped", f"Prompt and answer filled the context of {self._n_ctx} tokens.")
+        return completion(
+            [block],
+            request,
+            chat.encoded,
+            notes,
             model=self.name,
-            stop_reason=stop_reason,
+            stop_reason=_STOP_REASONS[generation.finish],
+            usage=generation.usage,
         )
-        return Completion(result=result, usage=generation.usage, adjustments=adjustments)
