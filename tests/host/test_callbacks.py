@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -17,7 +18,8 @@ from mcp.shared.exceptions import MCPDeprecationWarning
 from tests.host.servers import MODES, create_message, failure, sampling_server
 from upcall.errors import SamplingRefused
 from upcall.host import Entry, Host, SamplingContext
-from upcall.wire import ContentBlock, SamplingMessage, SamplingRequest, SamplingResult, TextContent, ToolUse
+from upcall.testing import ScriptedModel
+from upcall.wire import SamplingMessage, SamplingRequest, SamplingResult, TextContent, ToolUse
 
 pytestmark = pytest.mark.anyio
 
@@ -78,11 +80,7 @@ async def test_the_unchanged_create_message_of_a_legacy_server_is_answered() -> 
 
 @both_eras
 async def test_tools_are_answered_where_they_were_declared(mode: str) -> None:
-    def use_tool(messages: object) -> SamplingResult:
-        content: list[ContentBlock] = [TextContent(text="Let me see."), ToolUse(id="1", name="look", input={})]
-        return SamplingResult(role="assistant", content=content, model="m", stop_reason="toolUse")
-
-    host = Host(use_tool)
+    host = Host(ScriptedModel([TextContent(text="Let me see."), ToolUse(id="1", name="look", input={})], repeat=True))
     server = sampling_server(create_message(tools=[TOOL]))
     async with Client(server, mode=mode, **host.for_client()) as client:
         assert await _ask(client) == "Let me see.|tool_use"
@@ -276,6 +274,16 @@ async def test_the_hosts_own_timeout_arrives_as_an_error(mode: str) -> None:
     async with Client(sampling_server(), mode=mode, **host.for_client()) as client:
         assert await _ask(client) == "-32001: No answer within 0.1 seconds."
     assert endless.stopped.is_set()
+
+
+async def test_where_the_session_does_not_show_what_was_declared_the_hosts_offer_counts() -> None:
+    session = SimpleNamespace(protocol_version="2026-07-28")
+    context: Any = SimpleNamespace(session=session, request_id="q", meta=None)
+    params = create_message(tools=[TOOL]).params
+    answered = await Host(_echo).callback(context, params)
+    assert isinstance(answered, types.CreateMessageResultWithTools)
+    refused = await Host(_echo, tools=False).callback(context, params)
+    assert isinstance(refused, types.ErrorData)
 
 
 async def test_one_host_serves_several_servers_under_their_names() -> None:

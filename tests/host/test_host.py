@@ -11,34 +11,27 @@ import pytest
 from tests.host.playbook import answer, asked
 from upcall.errors import ConfigurationError, InvalidRequest, ModelError
 from upcall.host import ClientRequest, Entry, Host
-from upcall.models import Completion
-from upcall.wire import SamplingRequest, encode
+from upcall.testing import ScriptedModel
+from upcall.wire import encode
 
 pytestmark = pytest.mark.anyio
 
 
-class _Model:
-    name = "test/model"
-
-    def __init__(self) -> None:
-        self.closed = 0
-
-    async def complete(self, request: SamplingRequest) -> Completion:
-        return answer()
-
-    async def aclose(self) -> None:
-        self.closed += 1
+def _model() -> ScriptedModel:
+    return ScriptedModel(answer(), repeat=True, name="test/model")
 
 
 async def test_it_answers_a_request_or_its_json() -> None:
-    host = Host(_Model())
+    model = _model()
+    host = Host(model)
     assert await host.answer(asked(), server="logs") == answer()
     assert await host.answer(encode(asked()), server="logs") == answer()
+    assert model.requests == [asked(), asked()]
 
 
 async def test_the_record_tells_who_asked_and_during_what() -> None:
     entries: list[Entry] = []
-    host = Host(_Model(), on_record=entries.append)
+    host = Host(_model(), on_record=entries.append)
     during = ClientRequest(name="summarize", arguments={"text": "…"})
     await host.answer(asked(), server="logs", version="2026-07-28", request_id="a", during=during)
     (entry,) = entries
@@ -50,36 +43,43 @@ async def test_the_record_tells_who_asked_and_during_what() -> None:
 
 
 async def test_without_tools_it_refuses_and_does_not_declare_them() -> None:
-    host = Host(_Model(), tools=False)
+    host = Host(_model(), tools=False)
     assert host.sampling_capabilities.tools is None
     with pytest.raises(InvalidRequest):
         await host.answer(asked(tools=[]), server="logs")
-    assert Host(_Model()).sampling_capabilities.tools is not None
+    assert Host(_model()).sampling_capabilities.tools is not None
 
 
 async def test_leaving_the_block_closes_the_model() -> None:
-    model = _Model()
+    model = _model()
     async with Host(model) as host:
         await host.answer(asked(), server="logs")
         assert model.closed == 0
     assert model.closed == 1
+    assert await host.answer(asked(), server="logs") == answer(), "and may be used again"
 
 
-async def test_a_host_that_never_needed_its_model_closes_without_loading_it() -> None:
-    async with Host("openai/gpt-5.4-mini"):
-        pass
+async def test_a_host_of_a_provider_can_be_made_and_closed_without_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    entries: list[Entry] = []
+    async with Host("openai/gpt-5.4-mini", on_record=entries.append) as host:
+        with pytest.raises(ModelError, match="not set up") as caught:
+            await host.answer(asked(), server="logs")
+    assert "OPENAI_API_KEY" not in str(caught.value), "the server need not know what is missing here"
+    assert "OPENAI_API_KEY" in caught.value.detail
+    (entry,) = entries
+    assert entry.model_asked == "openai/gpt-5.4-mini"
 
 
-async def test_a_model_string_that_means_nothing_is_an_error_on_this_side_only() -> None:
-    with pytest.raises(ModelError, match="not set up") as caught:
-        await Host("no-such-provider/model").answer(asked(), server="logs")
-    assert "no-such-provider" in caught.value.detail
+def test_a_model_string_that_means_nothing_is_refused_at_once() -> None:
+    with pytest.raises(ConfigurationError, match="no model string"):
+        Host("no-such-provider/model")
 
 
 @pytest.mark.parametrize("settings", [{"timeout": 0}, {"timeout": -1.0}, {"max_concurrent": 0}])
 def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
-        Host(_Model(), **settings)
+        Host(_model(), **settings)
 
 
 def test_something_that_is_no_model_is_refused() -> None:

@@ -34,15 +34,15 @@ class Host:
             ...
 
     Args:
-        model: A model string (see `upcall.models`), a model, or a handler function (see `handler`). A string's model
-            is loaded when it is first needed.
+        model: A model string (see `upcall.models`), a model, or a handler function (see `handler`). Nothing is opened
+            and no SDK loaded before the first request.
         timeout: Seconds from a request's arrival to its answer, ``None`` for no limit.
         max_concurrent: Model calls at one time. The rest waits, and servers take turns.
         tools: Whether requests may carry tools (``sampling.tools``, 2025-11-25).
         on_record: Is handed an `Entry` for every request, whichever way it ends; sync or async.
 
     Raises:
-        ConfigurationError: A setting cannot work.
+        ConfigurationError: A setting cannot work, or there is no such model string.
     """
 
     def __init__(
@@ -58,11 +58,15 @@ class Host:
             raise ConfigurationError(f"timeout must be more than 0 seconds, not {timeout:g}.")
         if max_concurrent < 1:
             raise ConfigurationError(f"max_concurrent must be at least 1, not {max_concurrent}.")
-        self._model, self._model_name = _model_and_name(model)
+        self._model = _model_of(model)
         self._offered = SamplingCapability(tools={} if tools else None)
-        self._stages = (validity, reply, calling(self._model_name))
-        observers = (on_record,) if on_record is not None else ()
-        self._driver = Driver(self._find, observers=observers, timeout=timeout, max_concurrent=max_concurrent)
+        self._stages = (validity, reply, calling(self._model.name))
+        self._driver = Driver(
+            {self._model.name: self._model}.__getitem__,
+            observers=(on_record,) if on_record is not None else (),
+            timeout=timeout,
+            max_concurrent=max_concurrent,
+        )
 
     async def answer(
         self,
@@ -130,8 +134,7 @@ class Host:
 
     async def aclose(self) -> None:
         """Close the model. The host may be used again; the model then reopens what it needs."""
-        if self._model is not None:
-            await self._model.aclose()
+        await self._model.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -141,22 +144,16 @@ class Host:
     ) -> None:
         await self.aclose()
 
-    def _find(self, name: str) -> Model:
-        if self._model is None:
-            from upcall.models.catalog import load_model
 
-            self._model = load_model(name)
-        return self._model
-
-
-def _model_and_name(model: str | Model | HandlerFunction) -> tuple[Model | None, str]:
-    if isinstance(model, str):
-        return None, model
+def _model_of(model: str | Model | HandlerFunction) -> Model:
     if isinstance(model, Model):
-        return model, model.name
+        return model
+    if isinstance(model, str):
+        from upcall.models.catalog import load_model
+
+        return load_model(model)
     if callable(model):
-        made = handler(model)
-        return made, made.name
+        return handler(model)
     raise ConfigurationError(
         f"A host needs a model, not {type(model).__name__}.",
         hint="Give it a model string such as 'openai/gpt-5.4-mini', a Model, or a function.",

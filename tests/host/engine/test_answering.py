@@ -9,6 +9,7 @@ from upcall.errors import ModelUnavailable, RateLimited, SamplingError, Sampling
 from upcall.host.engine import Call, Cancelled, Done, Exchange, Record, Rest, Steps, Withdrawn, perform
 from upcall.host.records import Fault
 from upcall.models import Adjustment, Completion, Usage
+from upcall.wire import encode
 
 
 def test_an_answered_request_is_called_recorded_and_replied() -> None:
@@ -91,6 +92,13 @@ def test_an_event_that_does_not_belong_to_the_command_fails_closed() -> None:
 def test_a_line_of_stages_without_a_model_fails_closed() -> None:
     play = Playbook(asked(), stages=STAGES[:1])
     play.records("failed")
+    play.raises(SamplingError)
+
+
+def test_a_line_of_stages_in_the_wrong_order_fails_closed() -> None:
+    play = Playbook(encode(asked()), stages=STAGES[1:])
+    entry = play.records("failed")
+    assert (entry.request, entry.raw) == (None, encode(asked()))
     play.raises(SamplingError)
 
 
