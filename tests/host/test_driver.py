@@ -16,6 +16,7 @@ from upcall.errors import ConfigurationError, ModelError, SampleTimedOut, Sampli
 from upcall.host import driver as driver_module
 from upcall.host.context import SamplingContext
 from upcall.host.driver import Driver, Observer
+from upcall.host.engine import Call, Exchange, Rest, Steps, Withdrawn
 from upcall.host.handler import handler
 from upcall.host.records import Entry
 from upcall.models import Completion, Model
@@ -216,6 +217,58 @@ async def test_cancelling_a_scope_reaches_the_model_and_lets_a_slow_observer_fin
             tasks.cancel_scope.cancel()
     assert model.stopped.is_set()
     assert written == office.outcomes == ["cancelled"]
+
+
+async def test_a_record_that_is_being_written_is_finished_when_the_task_is_cancelled() -> None:
+    writing = anyio.Event()
+    written: list[str] = []
+
+    async def write(entry: Entry) -> None:
+        writing.set()
+        for _ in range(5):
+            await checkpoint()
+        written.append(entry.outcome)
+
+    office = _Office(lambda messages: "ok", observers=(write,))
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(office.ask)
+            await writing.wait()
+            tasks.cancel_scope.cancel()
+    assert written == office.outcomes == ["answered"], "once, and as what it was"
+
+
+async def test_what_a_stage_still_owes_is_performed_after_a_cancellation() -> None:
+    model = _Slow()
+    paid: list[str] = []
+
+    async def settle(messages: object) -> str:
+        await checkpoint()
+        paid.append("settled")
+        return "ok"
+
+    def owing(exchange: Exchange, rest: Rest) -> Steps[None]:
+        try:
+            yield from rest()
+        except Withdrawn:
+            yield Call(model="settle", request=exchange.request)
+            raise
+
+    models = {MODEL: model, "settle": handler(settle)}
+    entries: list[Entry] = []
+    driver = Driver(lambda name: models[name], observers=(entries.append,))
+    stages = (owing, *STAGES)
+
+    async def ask() -> None:
+        await driver.answer(asked(), SamplingContext(server="logs"), declared=WITH_TOOLS, stages=stages)
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await model.running.wait()
+            tasks.cancel_scope.cancel()
+    assert paid == ["settled"]
+    assert [entry.outcome for entry in entries] == ["cancelled"]
 
 
 async def test_cancelling_one_who_waits_in_the_queue_is_recorded_and_frees_the_line() -> None:

@@ -2,7 +2,8 @@
 
 A request is *running*, and ends as answered, failed or *withdrawn*. While it is running, cancelling the task stops
 the command that is under way. Withdrawn means that the engine has been told and is putting things in order: that is
-shielded from further cancellation, but never lasts longer than `GRACE`, and then the cancellation goes on.
+shielded, but never lasts longer than `GRACE`, and then the cancellation goes on. (asyncio's own ``Task.cancel()``
+knows no shield: a second one cuts short what is awaited then, an observer for instance.)
 
 Invariants: the engine's generator is always driven to its end, so that every request has its record; what leaves
 is a `SamplingError`, a cancellation, or an answer, never a foreign exception; no observer can change an answer.
