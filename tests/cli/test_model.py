@@ -27,15 +27,11 @@ def _on_a_terminal(*arguments: str) -> tuple[int, str]:
     """Exit code of the command, and what a terminal of 120 columns got of it, without colours."""
     if sys.platform == "win32":
         pytest.skip("a pseudo-terminal needs POSIX")
-    import fcntl
     import pty
-    import struct
-    import termios
 
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     command = [sys.executable, "-c", "from upcall.cli import main; main()", "model", *arguments]
-    env = {**os.environ, "TERM": "xterm-256color"}
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env) as running:
         os.close(theirs)
         shown = b""
