@@ -154,7 +154,7 @@ async def test_five_samples_at_once_take_the_time_of_one(era: str) -> None:
 async def test_elicitation_and_roots_share_the_way_of_samples() -> None:
     async def body(ctx: Context) -> str:
         with pytest.warns(UserWarning, match="roots"):
-            listing = ctx.session.list_roots()  # pyright: ignore[reportDeprecated]
+            listing = ctx.session.list_roots()
         answer, form, roots = await asyncio.gather(
             ctx.session.create_message(messages=[user("hi")], max_tokens=9),
             ctx.session.elicit_form("name?", {"type": "object", "properties": {"name": {"type": "string"}}}),
