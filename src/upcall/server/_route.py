@@ -94,6 +94,14 @@ class Route:
 
     def obstacle(self, request: SamplingRequest) -> SamplingUnsupported | None:
         """Why the client cannot be asked for this, or ``None`` when it can."""
+        # First, because stateless HTTP does not even know what a legacy client declared.
+        if self.door.closed:
+            return SamplingUnsupported(
+                f"The client cannot be asked: {self.door.closed}.",
+                required={"sampling": {}},
+                hint="Serve this client statefully or on protocol 2026-07-28, or give the server a fallback model: "
+                "Sampling(fallback=...).",
+            )
         missing = missing_capability(request, self.declared)
         if missing is not None:
             names = ", ".join(f"sampling.{name}" for name in missing["sampling"]) or "sampling"
@@ -102,13 +110,6 @@ class Route:
                 required=missing,
                 hint="Use a client that samples, put it behind a gateway that does, or give the server a fallback "
                 "model: Sampling(fallback=...).",
-            )
-        if self.door.closed:
-            return SamplingUnsupported(
-                f"The client cannot be asked: {self.door.closed}.",
-                required={"sampling": {}},
-                hint="Serve this client statefully or on protocol 2026-07-28, or give the server a fallback model: "
-                "Sampling(fallback=...).",
             )
         return None
 
