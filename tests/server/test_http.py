@@ -13,7 +13,7 @@ import httpx2 as httpx
 import mcp_types as types
 import pytest
 import uvicorn
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 
 from tests.server.peers import MODERN, Rounds, client_of, server_with, text_of
 from upcall.host import Host
@@ -60,6 +60,20 @@ async def test_a_legacy_call_rides_on_its_own_stream() -> None:
         async with client_of(url, "legacy", Host(ScriptedModel.echo())) as client:
             with anyio.fail_after(20):
                 assert text_of(await client.call_tool("twice", {"text": "hi"})) == "hi again"
+
+
+async def test_a_form_without_a_related_request_does_not_hang_on_legacy_http() -> None:
+    async def body(ctx: Context) -> str:
+        form = await ctx.session.elicit_form("name?", {"type": "object", "properties": {"name": {"type": "string"}}})
+        return str(form.content)
+
+    async def elicit(context: Any, params: Any) -> types.ElicitResult:
+        return types.ElicitResult(action="accept", content={"name": "Ann"})
+
+    async with served(server_with(Sampling(), body)) as url:
+        async with client_of(url, "legacy", elicitation_callback=elicit) as client:
+            with anyio.fail_after(20):
+                assert text_of(await client.call_tool("body", {})) == "{'name': 'Ann'}"
 
 
 async def test_a_legacy_stateless_client_cannot_be_asked_and_is_told_why() -> None:

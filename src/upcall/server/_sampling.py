@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Sampling"]
 
+logger = logging.getLogger(__name__)
+
 ServerT = TypeVar("ServerT")
 
 _ASKING_METHODS = frozenset({"tools/call", "prompts/get", "resources/read"})
@@ -55,7 +58,7 @@ class Sampling:
         fallback_on: When it does: ``"unsupported"`` (the client cannot sample, or not like this), ``"refused"``,
             ``"timed_out"``. It always answers what the client has no round left for.
         timeout: Seconds that a sample may take unless it says otherwise; ``None`` waits for ever.
-        progress_interval: Seconds between two signs of life while a sample is out.
+        progress_interval: Seconds between two signs of life while a ``create_message`` is out; `sample()` has its own.
         max_rounds: How often a modern client comes back before it gives a call up; the SDKs' clients do ten times.
         max_parked: How many calls may wait for their clients at once.
         park_lifetime: Seconds that a call waits for its client. The SDK seals ``requestState`` for 600 s, so a longer
@@ -105,6 +108,7 @@ class Sampling:
             # -32021 is how a modern server says it (2026-07-28, MissingRequiredClientCapability).
             if ctx.method != "tools/call" or (modern and isinstance(error, SamplingUnsupported)):
                 raise raisable(error) from error.__cause__
+            logger.warning("tool %s ended in an error: %s %s", (ctx.params or {}).get("name"), error, error.detail)
             result = tool_error_result(error)
             return self._stamped({"resultType": "complete", **result}) if modern else result
 

@@ -48,6 +48,7 @@ class SamplingSession(ServerSession):
         self._current: ServerSession | None = ctx.session
         self._last = ctx.session
         self._door = door
+        self._request_id = ctx.request_id
         self._token = _progress_token(ctx)
         self._first_token = self._token
         self._progress = Progress()
@@ -60,6 +61,7 @@ class SamplingSession(ServerSession):
     def attach(self, ctx: ServerRequestContext[Any, Any]) -> None:
         """``ctx`` is the open request now."""
         self._current = self._last = ctx.session
+        self._request_id = ctx.request_id
         self._token = _progress_token(ctx)
         self._progress = Progress()
 
@@ -121,8 +123,10 @@ class SamplingSession(ServerSession):
             return _typed(result_type, METHOD, answer)
         parkable = isinstance(request, types.ElicitRequest | types.ListRootsRequest)
         if not parkable or self._door.rounds_left is None:
+            # Unrelated, it would take the standalone stream on HTTP, where nobody may listen (SEP-2260).
+            related = metadata or ServerMessageMetadata(related_request_id=self._request_id)
             return await self._last.send_request(
-                request, result_type, request_read_timeout_seconds, metadata, progress_callback
+                request, result_type, request_read_timeout_seconds, related, progress_callback
             )
         _require(self.client_capabilities, request)
         answer = await self._door.ask(request.method, wire.get("params"))
