@@ -13,17 +13,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import anyio
+from mcp.server.context import ServerRequestContext
 
 from upcall.errors import SampleAbandoned, SamplingError
 from upcall.server.parking import Binding, Call, Lot, Phase, Round, abandoned
 
-if TYPE_CHECKING:
-    from upcall.server._session import SamplingSession
-
-__all__ = ["Body", "Garage"]
+__all__ = ["Body", "Follower", "Garage"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +33,24 @@ _CLEANUP_SECONDS = 10.0
 """How long a body that was cancelled or abandoned may take to clean up."""
 
 
+class Follower(Protocol):
+    """What a body talks through: it follows the request that is open."""
+
+    def attach(self, ctx: ServerRequestContext[Any, Any]) -> None:
+        """``ctx`` is the open request now."""
+        ...
+
+    def detach(self) -> None:
+        """No request is open now."""
+        ...
+
+
 class Body:
     """One run of one body: its task, and the questions it waits for."""
 
     __slots__ = ("_answers", "_garage", "_turn", "call", "session", "task")
 
-    session: SamplingSession
-    """What the body talks through; it follows the request that is open."""
+    session: Follower
     task: asyncio.Task[Any]
 
     def __init__(self, garage: Garage, binding: Binding) -> None:
@@ -50,7 +59,7 @@ class Body:
         self._turn = asyncio.Event()
         self._answers: dict[str, asyncio.Future[Any]] = {}
 
-    def start(self, run: Callable[[], Coroutine[Any, Any, Any]], session: SamplingSession) -> None:
+    def start(self, run: Callable[[], Coroutine[Any, Any, Any]], session: Follower) -> None:
         """Start the body in a task of its own, in a copy of the caller's context."""
         self.session = session
         self.task = asyncio.create_task(run(), name=f"upcall body {self.call.binding.target}")

@@ -12,9 +12,9 @@ from pydantic import RootModel, ValidationError
 
 from upcall.errors import InvalidAnswer
 from upcall.server._bodies import Body
-from upcall.server._raising import from_client
+from upcall.server._raising import from_client, malformed
 
-__all__ = ["BackChannel", "Door", "Parking", "malformed"]
+__all__ = ["BackChannel", "Door", "Parking"]
 
 
 class Door(Protocol):
@@ -94,10 +94,3 @@ class Parking:
         if not isinstance(answer, dict):
             raise InvalidAnswer(f"The client's answer to {method} is not an object.")
         return answer
-
-
-def malformed(method: str, error: ValidationError) -> InvalidAnswer:
-    """The error for an answer that does not fit its type; names the places, not what stood there."""
-    problems = error.errors(include_url=False, include_input=False)
-    where = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems[:3])
-    return InvalidAnswer(f"The client's answer to {method} is malformed ({where}).")

@@ -11,11 +11,13 @@ from typing import Any, TypeVar
 
 from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT, ErrorData
+from pydantic import ValidationError
 
 from upcall.errors import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     REFUSED,
+    InvalidAnswer,
     ModelError,
     SampleAbandoned,
     SampleTimedOut,
@@ -24,7 +26,7 @@ from upcall.errors import (
     SamplingUnsupported,
 )
 
-__all__ = ["from_client", "raisable", "tool_error_result"]
+__all__ = ["from_client", "malformed", "raisable", "tool_error_result"]
 
 ErrorT = TypeVar("ErrorT", bound=SamplingError)
 
@@ -67,6 +69,13 @@ def from_client(error: MCPError) -> SamplingError:
         translated = ModelError(f"The client could not answer the sampling request: {said}")
     translated.code = code
     return translated
+
+
+def malformed(method: str, error: ValidationError) -> InvalidAnswer:
+    """The error for an answer that does not fit its type; names the places, not what stood there."""
+    problems = error.errors(include_url=False, include_input=False)
+    where = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems[:3])
+    return InvalidAnswer(f"The client's answer to {method} is malformed ({where}).")
 
 
 def tool_error_result(error: SamplingError) -> dict[str, Any]:

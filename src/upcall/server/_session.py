@@ -19,9 +19,9 @@ from mcp.shared.message import ServerMessageMetadata
 from pydantic import BaseModel, ValidationError
 
 from upcall.errors import MISSING_CLIENT_CAPABILITY
-from upcall.server._doors import Door, malformed
+from upcall.server._doors import Door
 from upcall.server._heartbeat import Progress
-from upcall.server._raising import raisable
+from upcall.server._raising import malformed, raisable
 from upcall.wire import METHOD
 
 __all__ = ["SamplingSession"]
