@@ -119,7 +119,7 @@ class ProviderModel(ABC):
     def lacks_key(self) -> bool:
         """Whether the key that this model needs is nowhere to be found."""
         optional = self._key_optional and not self._endpoint.is_home
-        return not optional and self._endpoint.key() is None
+        return not optional and self._endpoint.key() is None and self._endpoint.basic is None
 
     async def _open(self) -> tuple[ModuleType, Any]:
         if self.lacks_key:
@@ -177,7 +177,12 @@ class ProviderModel(ABC):
             raise self._failure(error, sdk) from None
 
     async def _post(self, client: Any, encoded: Encoded) -> dict[str, Any]:
-        answer = await client.post(self._provider.path, body=encoded.body, cast_to=dict[str, object])
+        answer = await client.post(
+            self._provider.path,
+            body=encoded.body,
+            cast_to=dict[str, object],
+            options={"headers": encoded.headers} if encoded.headers else {},
+        )
         if not isinstance(answer, dict):
             raise ModelUnavailable(
                 f"{self._title} answered with something that is no JSON object.",

@@ -24,6 +24,8 @@ class Encoded(msgspec.Struct, frozen=True, kw_only=True):
 
     body: dict[str, Any]
     """The JSON object to send."""
+    headers: dict[str, str] = {}
+    """Headers that the body needs beside the usual ones."""
     adjustments: tuple[Adjustment, ...] = ()
     names: dict[str, str] = {}
     """Tool names as sent → as the request has them; only those that differ."""

@@ -33,6 +33,9 @@ from upcall.wire import (
 
 __all__ = ["decode", "encode", "reasoning_of"]
 
+VERSION_WITH_TEMPERATURE = "2023-06-01"
+"""The API's version 2026-10-21, which the SDK speaks, knows no temperature for any model; this one still does."""
+
 _NAME_LIMIT = 128
 _ID_LIMIT = 64
 _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
@@ -72,15 +75,17 @@ def encode(
     body["messages"] = _Messages(names, notes, recall).of(turns)
     _trim_prefill(body["messages"], notes)
     temperature = temperature_within(request.temperature, 1.0, notes, refused="temperature" in refused)
+    headers = {}
     if temperature is not None:
         body["temperature"] = temperature
+        headers["anthropic-version"] = VERSION_WITH_TEMPERATURE
     # A sequence of white space alone is refused.
     can_stop = "stop_sequences" not in refused
     stops, cut_at = divide(request.stop_sequences, notes, takes=lambda one: can_stop and one.strip() != "", most=None)
     if stops:
         body["stop_sequences"] = stops
     _add_tools(body, request, names, notes)
-    return Encoded(body=body, adjustments=notes.all(), names=names.inward, cut_at=cut_at)
+    return Encoded(body=body, headers=headers, adjustments=notes.all(), names=names.inward, cut_at=cut_at)
 
 
 def _is_empty(text: str) -> bool:

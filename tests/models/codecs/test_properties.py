@@ -1,0 +1,228 @@
+"""What holds for every valid request, whatever is in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.models.codecs.requests import requests
+from upcall.errors import InvalidAnswer, InvalidRequest, UnsupportedContent
+from upcall.models.codecs import Encoded, anthropic, openai_chat
+from upcall.wire import SamplingRequest, ToolResult, ToolUse, decode_request
+
+Encode = Callable[[SamplingRequest], Encoded]
+
+ANTHROPIC: list[Encode] = [
+    partial(anthropic.encode, model="claude-haiku-4-5"),
+    partial(anthropic.encode, model="claude-sonnet-5"),
+]
+OPENAI: list[Encode] = [
+    partial(openai_chat.encode, model="gpt-4.1-mini"),
+    partial(openai_chat.encode, model="o4-mini"),
+    partial(openai_chat.encode, model="llama", dialect=openai_chat.COMPATIBLE),
+]
+thorough = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+every_codec = pytest.mark.parametrize("encode", [*ANTHROPIC, *OPENAI])
+
+
+def attempt(encode: Encode, request: SamplingRequest) -> Encoded | InvalidRequest | UnsupportedContent:
+    """What encoding gives, or the error of ours that it raises."""
+    try:
+        return encode(request)
+    except (InvalidRequest, UnsupportedContent) as error:
+        return error
+
+
+def encoded_or_none(encode: Encode, request: SamplingRequest) -> Encoded | None:
+    """``None`` where nothing but empty text is in it, which is the one reason to refuse text."""
+    encoded = attempt(encode, request)
+    if isinstance(encoded, Encoded):
+        return encoded
+    assert "empty text" in encoded.message
+    return None
+
+
+@every_codec
+@thorough
+@given(request=requests())
+def test_encoding_gives_a_json_body_or_an_error_of_ours(encode: Encode, request: SamplingRequest) -> None:
+    encoded = attempt(encode, request)
+    if not isinstance(encoded, Encoded):
+        assert encoded.message.endswith(".")
+        return
+    json.dumps(encoded.body, allow_nan=False)
+    limit = {"max_tokens", "max_completion_tokens"} & encoded.body.keys()
+    assert [encoded.body[name] for name in limit] == [request.max_tokens]
+
+
+@every_codec
+@thorough
+@given(request=requests(media=False))
+def test_text_alone_is_never_refused(encode: Encode, request: SamplingRequest) -> None:
+    encoded_or_none(encode, request)
+
+
+@every_codec
+@thorough
+@given(request=requests())
+def test_encoding_twice_gives_the_same_and_leaves_the_request_alone(encode: Encode, request: SamplingRequest) -> None:
+    before = repr(request)
+    assert repr(attempt(encode, request)) == repr(attempt(encode, request))
+    assert repr(request) == before
+
+
+@pytest.mark.parametrize("encode", ANTHROPIC)
+@thorough
+@given(request=requests(media=False))
+def test_turns_alternate_and_none_is_empty(encode: Encode, request: SamplingRequest) -> None:
+    if (encoded := encoded_or_none(encode, request)) is None:
+        return
+    messages = encoded.body["messages"]
+    assert all(one["role"] != other["role"] for one, other in pairwise(messages))
+    assert all(message["content"] for message in messages)
+    assert all(block["text"].strip() for block in _blocks(encoded, "text"))
+
+
+@pytest.mark.parametrize("encode", OPENAI)
+@thorough
+@given(request=requests(media=False))
+def test_no_role_but_the_tools_follows_itself(encode: Encode, request: SamplingRequest) -> None:
+    if (encoded := encoded_or_none(encode, request)) is None:
+        return
+    roles = [message["role"] for message in encoded.body["messages"]]
+    assert all(one != other or one == "tool" for one, other in pairwise(roles))
+
+
+@pytest.mark.parametrize("encode", ANTHROPIC)
+@thorough
+@given(request=requests(media=False))
+def test_anthropic_gets_each_result_under_the_id_of_its_use(encode: Encode, request: SamplingRequest) -> None:
+    if (encoded := encoded_or_none(encode, request)) is None:
+        return
+    uses, results = _blocks(encoded, "tool_use"), _blocks(encoded, "tool_result")
+    _check_ids(
+        request,
+        encoded,
+        [(use["id"], use["name"], use["input"]) for use in uses],
+        [result["tool_use_id"] for result in results],
+        limit=(64, 128),
+    )
+
+
+@pytest.mark.parametrize("encode", OPENAI)
+@thorough
+@given(request=requests(media=False))
+def test_openai_gets_each_result_under_the_id_of_its_use(encode: Encode, request: SamplingRequest) -> None:
+    if (encoded := encoded_or_none(encode, request)) is None:
+        return
+    messages = encoded.body["messages"]
+    calls = [call for message in messages for call in message.get("tool_calls", ())]
+    _check_ids(
+        request,
+        encoded,
+        [(one["id"], one["function"]["name"], json.loads(one["function"]["arguments"])) for one in calls],
+        [message["tool_call_id"] for message in messages if message["role"] == "tool"],
+        limit=(40, 64),
+    )
+
+
+def _blocks(encoded: Encoded, kind: str) -> list[dict[str, Any]]:
+    return [b for message in encoded.body["messages"] for b in message["content"] if b["type"] == kind]
+
+
+def _check_ids(
+    request: SamplingRequest,
+    encoded: Encoded,
+    sent_uses: list[tuple[str, str, Any]],
+    sent_results: list[str],
+    *,
+    limit: tuple[int, int],
+) -> None:
+    """Ids are plain, unique and paired as in the request; names lead back to the request's."""
+    uses = [block for message in request.messages for block in message.blocks if isinstance(block, ToolUse)]
+    assert [(encoded.names.get(name, name), given) for _, name, given in sent_uses] == [
+        (use.name, use.input) for use in uses
+    ]
+    assert len({call_id for call_id, _, _ in sent_uses}) == len(uses)
+    for call_id, name, _ in sent_uses:
+        assert re.fullmatch(r"[a-zA-Z0-9_-]+", call_id)
+        assert len(call_id) <= limit[0]
+        assert re.fullmatch(r"[a-zA-Z0-9_-]+", name)
+        assert len(name) <= limit[1]
+    expected = []
+    position = 0
+    for message in request.messages:
+        turn = [block.id for block in message.blocks if isinstance(block, ToolUse)]
+        if turn:
+            known = dict(zip(turn, (sent[0] for sent in sent_uses[position:]), strict=False))
+            position += len(turn)
+        expected += [known[block.tool_use_id] for block in message.blocks if isinstance(block, ToolResult)]
+    assert sent_results == expected
+
+
+@every_codec
+@thorough
+@given(request=requests(media=False))
+def test_renaming_is_reversible(encode: Encode, request: SamplingRequest) -> None:
+    if (encoded := encoded_or_none(encode, request)) is None or not request.tools:
+        return
+    sent = [tool.get("function", tool)["name"] for tool in encoded.body["tools"]]
+    assert [encoded.names.get(name, name) for name in sent] == [tool.name for tool in request.tools]
+    assert len(set(sent)) == len(sent)
+
+
+@thorough
+@given(request=requests(media=False), given_input=st.dictionaries(st.text(), st.integers() | st.text()), data=st.data())
+def test_a_tool_use_comes_back_under_its_own_name(
+    request: SamplingRequest, given_input: dict[str, Any], data: st.DataObject
+) -> None:
+    encode = ANTHROPIC[0]
+    if not request.tools or (encoded := encoded_or_none(encode, request)) is None:
+        return
+    if encoded.cut_at:
+        return
+    number = data.draw(st.integers(0, len(request.tools) - 1))
+    use = {"type": "tool_use", "id": "t", "name": encoded.body["tools"][number]["name"], "input": given_input}
+    result = anthropic.decode({"content": [use], "stop_reason": "end_turn"}, request, encoded).result
+    assert result.tool_uses == [ToolUse(id="t", name=request.tools[number].name, input=given_input)]
+    assert result.stop_reason == "toolUse"
+
+
+@thorough
+@given(body=st.recursive(st.none() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
+def test_any_json_is_decoded_or_refused_by_an_error_of_ours(body: Any) -> None:
+    request = decode_request(
+        {"messages": [{"role": "user", "content": {"type": "text", "text": "Hi"}}], "maxTokens": 5}
+    )
+    for codec, encoded in ((anthropic, ANTHROPIC[0](request)), (openai_chat, OPENAI[0](request))):
+        with pytest.raises(InvalidAnswer):
+            codec.decode(body, request, encoded)
+
+
+@every_codec
+@thorough
+@given(request=requests())
+def test_whatever_is_left_out_is_named(encode: Encode, request: SamplingRequest) -> None:
+    encoded = attempt(encode, request)
+    if not isinstance(encoded, Encoded):
+        return
+    named = {adjustment.field for adjustment in encoded.adjustments}
+    if request.metadata:
+        assert "metadata" in named
+    if request.include_context in ("thisServer", "allServers"):
+        assert "includeContext" in named
+    sent = encoded.body.get("temperature")
+    if request.temperature is not None and sent != request.temperature:
+        assert "temperature" in named
+    stops = encoded.body.get("stop_sequences", encoded.body.get("stop", []))
+    if set(request.stop_sequences or ()) != set(stops):
+        assert "stopSequences" in named
+    assert {*stops, *encoded.cut_at} == set(request.stop_sequences or ()) - {""}
