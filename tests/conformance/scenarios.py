@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ASKING", "CLIENT", "LEGACY", "MODERN", "PLAIN"]
+__all__ = ["ANSWERS", "ASKING", "CLIENT", "LEGACY", "MODERN", "PLAIN"]
 
 LEGACY = "2025-11-25"
 MODERN = "2026-07-28"
@@ -32,6 +32,19 @@ ASKING: dict[str, tuple[str, ...]] = {
     ),
 }
 """The server asks the client for something. On `MODERN` the bare SDK has no straight-line way to."""
+
+ANSWERS = {
+    "tools-call-sampling": ["LLM response: This is a test response from the client"],
+    "input-required-result-basic-elicitation": ["Hello, Alice!"],
+    "input-required-result-basic-sampling": ["Model said: The capital of France is Paris."],
+    "input-required-result-basic-list-roots": ["Roots: file:///test/root"],
+    "input-required-result-request-state": ["state-ok: accept"],
+    "input-required-result-multiple-input-requests": ["Hello there! Alice has 1 roots."],
+    "input-required-result-multi-round": ["Alice likes blue."],
+    "input-required-result-non-tool-request": ["Use this context: test context"],
+    "input-required-result-ignore-extra-params": ["Hello, Alice!"],
+}
+"""What the body made of the answers that it asked for. The suite itself takes any complete result, failed ones too."""
 
 _BOTH = (
     "completion-complete",

@@ -7,16 +7,15 @@ says of the two must be the same, wherever nothing is asked on 2026-07-28.
 from __future__ import annotations
 
 import argparse
-import socket
 
 import mcp_types as types
-import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.streamable_http import EventCallback, EventMessage, EventStore
 from mcp.shared.exceptions import MCPError
 
 from tests.conformance.asking import add_legacy_questions, add_questions, name_form
 from tests.conformance.everything import add_everything
+from tests.conformance.serving import serve
 from upcall.server import Sampling
 
 
@@ -82,10 +81,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     options = parser.parse_args()
     app = build(bare=options.bare).streamable_http_app(event_store=Events(), retry_interval=100)
-    with socket.create_server(("127.0.0.1", options.port)) as listener:
-        # Clients may connect from here on; they wait in the backlog until the application is up.
-        print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)).run(sockets=[listener])
+    serve(app, options.port)
 
 
 if __name__ == "__main__":

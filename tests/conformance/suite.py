@@ -6,7 +6,7 @@ import json
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tests.conformance.npm import ROOT, Programs
 
@@ -21,6 +21,8 @@ class Check(NamedTuple):
     id: str
     status: str
     message: str
+    result: dict[str, Any]
+    """The server's result that it looked at, where it tells."""
 
 
 class Report(NamedTuple):
@@ -35,6 +37,14 @@ class Report(NamedTuple):
     def outcome(self) -> list[tuple[str, str]]:
         """Check by check, in an order that two runs can be compared in."""
         return sorted((check.id, check.status) for check in self.checks)
+
+    @property
+    def said(self) -> list[str]:
+        """The texts of all complete results."""
+        results = [check.result for check in self.checks]
+        blocks = [block for result in results for block in result.get("content", [])]
+        blocks += [message["content"] for result in results for message in result.get("messages", [])]
+        return [block["text"] for block in blocks if block["type"] == "text"]
 
     @property
     def problem(self) -> str:
@@ -78,8 +88,11 @@ class Suite:
                 timeout=_SCENARIO_SECONDS,
             )
             checks = [
-                Check(check["id"], check["status"], check.get("errorMessage") or check["description"])
-                for file in Path(results).glob("*/checks.json")
-                for check in json.loads(file.read_text())
+                _check(check) for file in Path(results).glob("*/checks.json") for check in json.loads(file.read_text())
             ]
         return Report(scenario, ended.returncode, checks, ended.stdout + ended.stderr)
+
+
+def _check(found: dict[str, Any]) -> Check:
+    result = found.get("details", {}).get("result") or {}
+    return Check(found["id"], found["status"], found.get("errorMessage") or found["description"], result)

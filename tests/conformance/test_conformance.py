@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from tests.conformance.npm import ROOT, install
-from tests.conformance.scenarios import ASKING, CLIENT, LEGACY, MODERN, PLAIN
+from tests.conformance.npm import install
+from tests.conformance.scenarios import ANSWERS, ASKING, CLIENT, LEGACY, MODERN, PLAIN
+from tests.conformance.serving import serving
 from tests.conformance.suite import Suite
 
 # The first test waits until everything is installed.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+_SERVER = "tests.conformance.server"
 
 _CASES = {
     kind: [(revision, scenario) for revision, scenarios in table.items() for scenario in scenarios]
@@ -31,38 +31,23 @@ def suite() -> Suite:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the server with upcall."""
-    with serving(tmp_path_factory.mktemp("server") / "log") as url:
+    with serving(_SERVER, tmp_path_factory.mktemp("server") / "log") as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def bare_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the same server without it."""
-    with serving(tmp_path_factory.mktemp("bare") / "log", "--bare") as url:
+    with serving(_SERVER, tmp_path_factory.mktemp("bare") / "log", "--bare") as url:
         yield url
-
-
-@contextmanager
-def serving(log: Path, *flags: str) -> Iterator[str]:
-    command = [sys.executable, "-m", "tests.conformance.server", *flags]
-    with log.open("w") as errors, subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors) as process:
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().decode().strip()
-            assert url, log.read_text()
-            yield url
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
 
 
 @pytest.mark.parametrize(("revision", "scenario"), _CASES["asking"])
 def test_server_that_asks_passes(suite: Suite, server: str, revision: str, scenario: str) -> None:
-    problem = suite.server(server, scenario, revision).problem
-    assert not problem, problem
+    report = suite.server(server, scenario, revision)
+    assert not report.problem, report.problem
+    if scenario in ANSWERS:
+        assert report.said == ANSWERS[scenario]
 
 
 @pytest.mark.parametrize(
