@@ -27,6 +27,7 @@ from upcall.errors import (
 __all__ = ["complaint_of", "failure_of"]
 
 _DETAIL_LENGTH = 2000
+_NUMBER = re.compile(r"\d{1,9}(\.\d+)?")
 _NO_SUCH_INPUT = re.compile(
     r"(?:image|audio|vision|multimodal|mmproj|tool)[^.]{0,80}(?:not support|unsupported|n't support|not enabled)"
     r"|(?:not support|unsupported|n't support|no endpoints)[^.]{0,80}(?:image|audio|vision|multimodal|tool)",
@@ -86,14 +87,12 @@ def _of_status(error: Any, title: str, detail: str) -> SamplingError:
 
 def _retry_after(headers: Any) -> float | None:
     """Seconds, from ``retry-after-ms`` or ``retry-after`` (RFC 9110, 10.2.3: seconds or a date)."""
+    milliseconds, given = headers.get("retry-after-ms", ""), headers.get("retry-after", "")
+    if _NUMBER.fullmatch(milliseconds):
+        return float(milliseconds) / 1000
+    if _NUMBER.fullmatch(given):
+        return float(given)
     try:
-        if "retry-after-ms" in headers:
-            return max(float(headers["retry-after-ms"]) / 1000, 0.0)
-        given = headers.get("retry-after")
-        if given is None:
-            return None
-        if re.fullmatch(r"\d+(\.\d+)?", given):
-            return float(given)
         return max(parsedate_to_datetime(given).timestamp() - time(), 0.0)
     except ValueError:
         return None

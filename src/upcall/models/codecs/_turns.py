@@ -64,8 +64,9 @@ def turns_of(
             moved = [*moved, *strays]
         elif kept:
             results = [part for part in kept if isinstance(part.block, ToolResult)]
+            others = [part for part in kept if not isinstance(part.block, ToolResult)]
             # A provider wants the results first, straight after the tool uses.
-            _append(turns, "user", [*results, *moved, *(part for part in kept if part not in results)], notes)
+            _append(turns, "user", [*results, *moved, *others], notes)
             moved = []
     _append(turns, "user", moved, notes)
     if not turns:
