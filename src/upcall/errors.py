@@ -4,6 +4,7 @@
 
     UpcallError
     ├── ConfigurationError            the caller's own settings are wrong (a model string, a missing extra)
+    ├── ServerUnavailable             an MCP server cannot be started or reached, or went away
     └── SamplingError                 a sampling request did not get its answer
         ├── SamplingUnsupported       the client cannot sample, or not in the way the request needs
         ├── SamplingRefused           a person or a policy said no
@@ -45,6 +46,7 @@ __all__ = [
     "SamplingError",
     "SamplingRefused",
     "SamplingUnsupported",
+    "ServerUnavailable",
     "TooManyParked",
     "UnsupportedContent",
     "UpcallError",
@@ -98,6 +100,12 @@ class ConfigurationError(UpcallError):
     """The caller's own settings cannot work: an unknown model string, a missing extra or key."""
 
     label = "configuration"
+
+
+class ServerUnavailable(UpcallError):
+    """An MCP server cannot be started or reached, does not speak the protocol, or went away mid-way."""
+
+    label = "server_unavailable"
 
 
 class SamplingError(UpcallError):

@@ -4,7 +4,8 @@ A command is a row of `COMMANDS`: its name, where its click command lives (``"mo
 ``upcall --help`` shows. Its module is imported when the command runs, so that the first help text loads no SDK. To add
 a command, write its module beside this one and add its row.
 
-Errors are handled here, once: a command lets every `UpcallError` through. Exit codes: 0 done, 1 failed, 2 used wrongly.
+Errors are handled here, once: a command lets every `UpcallError` through. Exit codes: 0 done, 1 failed, 2 used wrongly,
+3 no server (`ServerUnavailable`), 4 no answer from a model (`SamplingError`), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -15,17 +16,18 @@ from typing import IO, Any
 import click
 
 from upcall import __version__
-from upcall.errors import UpcallError
+from upcall.errors import SamplingError, ServerUnavailable, UpcallError
 
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "call": ("upcall.cli.call:call", "Call a tool of an MCP server, and answer its sampling requests."),
     "model": ("upcall.cli.model:model", "List models; install the embedded one."),
 }
 
 
 class _Failed(click.ClickException):
-    """An `UpcallError` as click reports it: on standard error, without a traceback, with exit code 1."""
+    """An `UpcallError` as click reports it: on standard error, without a traceback."""
 
     def __init__(self, error: UpcallError, *, verbose: bool) -> None:
         super().__init__(error.message)
@@ -41,6 +43,17 @@ class _Failed(click.ClickException):
             click.echo(f"\n{self._error.detail}", file=file, err=True)
         elif self._error.detail:
             click.secho("`upcall --verbose …` shows the details.", dim=True, file=file, err=True)
+
+
+class _NoServer(_Failed):
+    exit_code = 3
+
+
+class _NoAnswer(_Failed):
+    exit_code = 4
+
+
+_BY_KIND = {ServerUnavailable: _NoServer, SamplingError: _NoAnswer, UpcallError: _Failed}
 
 
 class _Commands(click.Group):
@@ -64,7 +77,8 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except UpcallError as error:
-            raise _Failed(error, verbose=bool(ctx.params.get("verbose"))) from error
+            failed = next(failed for kind, failed in _BY_KIND.items() if isinstance(error, kind))
+            raise failed(error, verbose=bool(ctx.params.get("verbose"))) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
