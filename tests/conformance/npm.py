@@ -59,15 +59,15 @@ def install() -> Programs:
     if node is None:
         pytest.fail(f"No package of the npm registry has Node.js for {sys.platform} on {platform.machine()}.")
     manifest = json.dumps({"private": True, "dependencies": {node: _NODE, **_PACKAGES}}, indent=2)
+    modules = _CACHE / "node_modules"
     _CACHE.mkdir(exist_ok=True)
     with (_CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = _CACHE / "installed.json"
-        if not done.exists() or done.read_text() != manifest:
+        if not (modules.is_dir() and done.exists() and done.read_text() == manifest):
             (_CACHE / "package.json").write_text(manifest)
             _run([npm, "install", "--prefix", str(_CACHE), "--no-audit", "--no-fund", "--ignore-scripts"])
             done.write_text(manifest)
-    modules = _CACHE / "node_modules"
     return Programs(str(modules / node / "bin" / "node"), modules)
 
 
