@@ -57,7 +57,7 @@ class Body:
         self._garage = garage
         self.call: Call[Body] = garage.lot.admit(binding, self)
         self._turn = asyncio.Event()
-        self._answers: dict[str, asyncio.Future[Any]] = {}
+        self._answers: dict[str, tuple[asyncio.Future[Any], Callable[[], Exception | None]]] = {}
 
     def start(self, run: Callable[[], Coroutine[Any, Any, Any]], session: Follower) -> None:
         """Start the body in a task of its own, in a copy of the caller's context."""
@@ -66,20 +66,37 @@ class Body:
         self._garage.adopt(self)
         self.task.add_done_callback(self._ended)
 
-    async def ask(self, question: Any) -> Any:
+    async def ask(self, question: Any, obstacle: Callable[[], Exception | None]) -> Any:
         """From inside the body: put ``question`` to the client and wait for its raw answer.
+
+        Args:
+            question: One of ``inputRequests``.
+            obstacle: Why the client of the request that is open then cannot be asked this, ``None`` when it can.
 
         Raises:
             RoundsExhausted, TooManyParked, SampleAbandoned: See `upcall.server.parking`.
+            Exception: What ``obstacle`` gave when a later request of the client was found to stand in the way.
         """
         key = self.call.ask(question)
-        answer = self._answers[key] = asyncio.get_running_loop().create_future()
+        answer = asyncio.get_running_loop().create_future()
+        self._answers[key] = answer, obstacle
         self._turn.set()
         try:
             return await answer
         finally:
             del self._answers[key]
             self.call.withdraw(key)
+
+    def follow(self, ctx: ServerRequestContext[Any, Any]) -> None:
+        """``ctx`` is the open request now. What cannot be asked in it fails where it waits.
+
+        Each request declares its capabilities anew (2026-07-28, ``RequestMetaObject``: MUST NOT infer them from
+        prior requests), so a question that went out once may not simply go out again.
+        """
+        self.session.attach(ctx)
+        for answer, obstacle in self._answers.values():
+            if not answer.done() and (error := obstacle()) is not None:
+                answer.set_exception(error)
 
     async def attend(self) -> Any | Round:
         """Wait until the body ends (its result, or its exception) or a round is complete (a `Round`).
@@ -106,7 +123,7 @@ class Body:
     def deliver(self, answers: Mapping[str, Any]) -> None:
         """Hand answers to the questions they belong to."""
         for key, answer in answers.items():
-            waiting = self._answers.get(key)
+            waiting, _ = self._answers.get(key, (None, None))
             if waiting is not None and not waiting.done():
                 waiting.set_result(answer)
 
@@ -149,7 +166,7 @@ class Body:
         return self.task.result()
 
     def _fail(self, error: SamplingError) -> None:
-        for answer in self._answers.values():
+        for answer, _ in self._answers.values():
             if not answer.done():
                 answer.set_exception(error)
 

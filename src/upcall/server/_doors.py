@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import mcp_types as types
@@ -30,8 +31,16 @@ class Door(Protocol):
         """How many more times the client can be asked; ``None`` when there is no limit."""
         ...
 
-    async def ask(self, method: str, params: dict[str, Any] | None) -> dict[str, Any]:
+    async def ask(
+        self, method: str, params: dict[str, Any] | None, obstacle: Callable[[], Exception | None]
+    ) -> dict[str, Any]:
         """Put one request to the client and give back its result as JSON.
+
+        Args:
+            method: The request's method.
+            params: Its parameters as JSON.
+            obstacle: Why the client cannot be asked this, ``None`` when it can. The caller has looked already; a way
+                that takes several requests of the client looks again.
 
         Raises:
             SamplingError: The client said no, cannot, went away, or answered with something malformed.
@@ -63,7 +72,9 @@ class BackChannel:
             return ""
         return "this connection has no back channel (stateless HTTP, or a JSON-only response)"
 
-    async def ask(self, method: str, params: dict[str, Any] | None) -> dict[str, Any]:
+    async def ask(
+        self, method: str, params: dict[str, Any] | None, obstacle: Callable[[], Exception | None]
+    ) -> dict[str, Any]:
         """Send the request; cancelling this sends ``notifications/cancelled``."""
         request = _RawRequest.model_construct(method=method, params=params)
         try:
@@ -88,9 +99,12 @@ class Parking:
         """Rounds that the client will still take part in."""
         return self._body.call.rounds_left
 
-    async def ask(self, method: str, params: dict[str, Any] | None) -> dict[str, Any]:
+    async def ask(
+        self, method: str, params: dict[str, Any] | None, obstacle: Callable[[], Exception | None]
+    ) -> dict[str, Any]:
         """Ask in the next round; cancelling this withdraws the question."""
-        answer = await self._body.ask({"method": method} if params is None else {"method": method, "params": params})
+        question = {"method": method} if params is None else {"method": method, "params": params}
+        answer = await self._body.ask(question, obstacle)
         if not isinstance(answer, dict):
             raise InvalidAnswer(f"The client's answer to {method} is not an object.")
         return answer

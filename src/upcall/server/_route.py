@@ -6,13 +6,14 @@ reasons its owner listed (``fallback_on``), and always where the client would th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import anyio
+from msgspec import structs
 
 from upcall.errors import RoundsExhausted, SampleTimedOut, SamplingError, SamplingUnsupported
 from upcall.host import Host
@@ -23,6 +24,7 @@ from upcall.server._session import SamplingSession
 from upcall.wire import (
     METHOD,
     SamplingCapability,
+    SamplingMessage,
     SamplingRequest,
     SamplingResult,
     check_turns,
@@ -31,6 +33,7 @@ from upcall.wire import (
     encode,
     missing_capability,
 )
+from upcall.wire.eras import allows_tools
 
 __all__ = ["Answer", "FallbackReason", "Route", "RouteName", "current_route"]
 
@@ -70,9 +73,9 @@ class Route:
         if capabilities is None or capabilities.sampling is None:
             return None
         sampling = capabilities.sampling
-        return SamplingCapability(
-            tools=None if sampling.tools is None else {}, context=None if sampling.context is None else {}
-        )
+        # A version without tools in sampling has no such declaration, whatever the object holds.
+        tools = sampling.tools is not None and allows_tools(self.session.protocol_version)
+        return SamplingCapability(tools={} if tools else None, context=None if sampling.context is None else {})
 
     @property
     def rounds_left(self) -> int | None:
@@ -145,9 +148,11 @@ class Route:
     async def _answer(self, request: SamplingRequest, params: dict[str, Any], limit: float | None) -> Answer:
         obstacle: SamplingError | None = self.obstacle(request)
         if obstacle is None:
+            if not allows_tools(self.session.protocol_version):
+                params = {**params, "messages": encode(_one_block_each(request.messages))}
             try:
                 with _limited(limit, "The client's model"):
-                    raw = await self.door.ask(METHOD, params)
+                    raw = await self.door.ask(METHOD, params, lambda: self.obstacle(request))
                 return Answer(decode_result(raw), raw, "client")
             except SamplingError as error:
                 obstacle = error
@@ -160,6 +165,11 @@ class Route:
     def _covers(self, obstacle: SamplingError) -> bool:
         # Out of rounds is no matter of taste: the client would throw away what it pays for.
         return isinstance(obstacle, RoundsExhausted) or obstacle.label in self.fallback_on
+
+
+def _one_block_each(messages: Sequence[SamplingMessage]) -> list[SamplingMessage]:
+    """Before 2025-11-25 a message has one block, so a list of them becomes as many messages of its role."""
+    return [structs.replace(message, content=block) for message in messages for block in message.blocks]
 
 
 @contextmanager

@@ -178,7 +178,7 @@ class Sampling:
                 body = self._garage.resume(state, binding, answers if isinstance(answers, Mapping) else {})
             except InvalidRequest as error:
                 raise MCPError(error.code, str(error), {"reason": "invalid_request_state"}) from None
-            body.session.attach(ctx)
+            body.follow(ctx)
             return body
         body = Body(self._garage, binding)
         route = self._route(ctx, Parking(body))

@@ -128,8 +128,13 @@ class SamplingSession(ServerSession):
             return await self._last.send_request(
                 request, result_type, request_read_timeout_seconds, related, progress_callback
             )
-        _require(self.client_capabilities, request)
-        answer = await self._door.ask(request.method, wire.get("params"))
+
+        def obstacle() -> MCPError | None:
+            return _undeclared(self.client_capabilities, request)
+
+        if (error := obstacle()) is not None:
+            raise error
+        answer = await self._door.ask(request.method, wire.get("params"), obstacle)
         return _typed(result_type, request.method, answer)
 
     async def report_progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
@@ -171,12 +176,13 @@ def _typed(result_type: type[ResultT], method: str, answer: dict[str, Any]) -> R
         raise raisable(malformed(method, error)) from None
 
 
-def _require(declared: types.ClientCapabilities | None, request: types.ServerRequest) -> None:
+def _undeclared(declared: types.ClientCapabilities | None, request: types.ServerRequest) -> MCPError | None:
     """A server never asks for what was not declared (2026-07-28, multi round-trip requests)."""
     name = "roots" if isinstance(request, types.ListRootsRequest) else "elicitation"
-    if declared is None or getattr(declared, name) is None:
-        raise MCPError(
-            code=MISSING_CLIENT_CAPABILITY,
-            message=f"The client did not declare the {name} capability.",
-            data={"requiredCapabilities": {name: {}}},
-        )
+    if declared is not None and getattr(declared, name) is not None:
+        return None
+    return MCPError(
+        code=MISSING_CLIENT_CAPABILITY,
+        message=f"The client did not declare the {name} capability.",
+        data={"requiredCapabilities": {name: {}}},
+    )
