@@ -43,11 +43,12 @@ class Seen(NamedTuple):
 
 
 class Facade:
-    """An HTTP server on 127.0.0.1, as an async context manager."""
+    """An HTTP server on 127.0.0.1, as an async context manager. Connections stay open between requests."""
 
     def __init__(self, *script: dict[str, Any] | Reply | Misbehave, port: int = 0) -> None:
         self._script = list(script)
         self._port = port
+        self._open: set[asyncio.StreamWriter] = set()
         self.seen: list[Seen] = []
         self.hanging = anyio.Event()
         """A request waits in vain."""
@@ -63,16 +64,22 @@ class Facade:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.close()
+        for writer in self._open:
+            writer.close()
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         try:
-            self.seen.append(await self._read(reader))
-            await self._answer(self._script.pop(0), reader, writer)
-        except ConnectionError:
-            # Closed by the other side in the middle of an answer, as some tests want it.
+            answered = True
+            while answered:
+                self.seen.append(await self._read(reader))
+                answered = await self._answer(self._script.pop(0), reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            # The other side closed it, between two requests or in the middle of an answer.
             pass
         finally:
+            self._open.discard(writer)
             writer.close()
 
     async def _read(self, reader: asyncio.StreamReader) -> Seen:
@@ -83,26 +90,23 @@ class Facade:
 
     async def _answer(
         self, step: dict[str, Any] | Reply | Misbehave, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    ) -> bool:
+        """Whether the connection can go on."""
         if step is Misbehave.HANG:
             self.hanging.set()
             assert await reader.read() == b""
             self.left.set()
-            return
+            return False
         if step is Misbehave.DROP:
-            return
+            return False
         if step is Misbehave.HALF:
             writer.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"half": ')
             await writer.drain()
-            return
+            return False
         reply = step if isinstance(step, Reply) else Reply(200, step)
         body = (reply.body if isinstance(reply.body, str) else json.dumps(reply.body)).encode()
-        headers = {
-            "Content-Type": "application/json",
-            "Content-Length": str(len(body)),
-            "Connection": "close",
-            **reply.headers,
-        }
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **reply.headers}
         lines = [f"HTTP/1.1 {reply.status} Whatever", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
         writer.write("\r\n".join(lines).encode() + body)
         await writer.drain()
+        return True

@@ -7,7 +7,8 @@ Rules, in the order in which they apply:
 3. Messages left with nothing go, and neighbours of the same role become one turn.
 4. Where the model refuses a prefill, a last turn of the assistant is followed by one of the user.
 
-Afterwards roles alternate, and no turn is empty.
+Afterwards roles alternate, and no turn is empty. Providers want the results of tools first in their turn; the codecs
+see to that.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 from upcall.errors import UnsupportedContent
 from upcall.models.codecs._encoded import Notes
-from upcall.wire import AudioContent, ContentBlock, ImageContent, Role, SamplingRequest, TextContent, ToolResult
+from upcall.wire import AudioContent, ContentBlock, ImageContent, Role, SamplingRequest, TextContent
 
 __all__ = ["Part", "Turn", "turns_of"]
 
@@ -63,10 +64,7 @@ def turns_of(
             _append(turns, "assistant", kept, notes)
             moved = [*moved, *strays]
         elif kept:
-            results = [part for part in kept if isinstance(part.block, ToolResult)]
-            others = [part for part in kept if not isinstance(part.block, ToolResult)]
-            # A provider wants the results first, straight after the tool uses.
-            _append(turns, "user", [*results, *moved, *others], notes)
+            _append(turns, "user", [*moved, *kept], notes)
             moved = []
     _append(turns, "user", moved, notes)
     if not turns:
