@@ -24,8 +24,9 @@ fallback = OpenAIModel(
     api_key=os.environ.get("FALLBACK_API_KEY"),
     base_url=os.environ.get("FALLBACK_BASE_URL"),
 )
-# A model string does the same in short, and "local/smollm2" needs neither key nor network.
-mcp = MCPServer("fallback", middleware=[Sampling(fallback=fallback)])
+# A model string does the same in short, and "local/smollm2" needs neither key nor network. Attached, `Sampling` closes
+# the model's connections when the server stops.
+mcp = Sampling(fallback=fallback).attach(MCPServer("fallback"))
 
 
 @mcp.tool()

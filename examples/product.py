@@ -56,7 +56,8 @@ def list_products() -> list[Product]:
     """List all products, oldest first."""
     if not FILE.exists():
         return []
-    return [Product.model_validate_json(line) for line in FILE.read_text(encoding="utf-8").splitlines()]
+    with FILE.open(encoding="utf-8") as file:
+        return [Product.model_validate_json(line) for line in file]
 
 
 def save(product: Product) -> None:
