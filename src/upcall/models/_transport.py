@@ -143,6 +143,8 @@ class ProviderModel(ABC):
                 max_retries=self._max_retries,
                 default_query=endpoint.query or None,
                 default_headers={"Authorization": f"Basic {endpoint.basic}"} if endpoint.basic else None,
+                # The SDK's own wrapper closes itself when it is collected, which fails once its loop is gone.
+                http_client=self._sdk.DefaultAsyncHttpxClient(),
             )
             self._loop = loop
         return self._sdk, self._client
