@@ -233,6 +233,18 @@ def _resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+async def test_an_error_that_somebody_keeps_does_not_keep_the_model() -> None:
+    own = EmbeddedModel(n_ctx=512)
+    with pytest.raises(ModelRejected) as kept:
+        await own.complete(_request("word " * 900))
+    url, key = await own.http_endpoint()
+    await own.aclose()
+    async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
+        with pytest.raises(openai.APIConnectionError):
+            await client.models.list()
+    assert kept.value.status == 400
+
+
 async def test_closing_lets_requests_under_way_finish() -> None:
     own = EmbeddedModel(n_ctx=512)
     request = asyncio.create_task(_complete(own, _request(maxTokens=10)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.abc
 import os
 import subprocess
@@ -51,6 +52,14 @@ async def test_a_file_that_is_no_model_fails_each_time_and_leaves_no_thread(tmp_
         if thread.name == "upcall-junk":
             thread.join(10)  # may be on its last instructions
             assert not thread.is_alive()
+
+
+async def test_closing_straight_after_loading_does_not_hang() -> None:
+    own = EmbeddedModel(n_ctx=512)
+    for _ in range(8):
+        async with asyncio.timeout(20):
+            await own.http_endpoint()
+            await own.aclose()
 
 
 async def test_a_missing_runtime_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,8 @@ class Job:
             server.handle_chat_completions(self._body, reader)
             generation = reader.finish()
         except ModelError as error:
-            self.future.set_exception(error)
+            # Whoever keeps the error would keep, by this frame, the server and with it the loaded model.
+            self.future.set_exception(error.with_traceback(None))
         except (ValueError, RuntimeError) as error:
             # How the server says that it cannot work with a body: a schema it does not know, content it does not take.
             self.future.set_exception(_rejected(str(error)))

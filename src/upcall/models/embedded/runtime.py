@@ -190,8 +190,11 @@ def _load(path: Path, n_ctx: int) -> tuple[Any, str]:
     # Its HTTP listener cannot be turned off: keep it on this machine, behind a key nobody knows, closed to web pages.
     key = secrets.token_urlsafe(32)
     params.hostnames, params.port, params.api_keys, params.cors_origins = ["127.0.0.1"], 0, [key], ""
-    params.endpoint_slots = False
-    return native.Server(params), key
+    params.endpoint_slots, params.endpoint_metrics = False, True
+    server = native.Server(params)
+    # It comes back before its loop runs, and to destroy it then would hang for ever; what answers here runs.
+    server.handle_metrics()
+    return server, key
 
 
 def _native() -> Any:
