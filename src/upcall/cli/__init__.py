@@ -22,6 +22,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "call": ("upcall.cli.call:call", "Call a tool of an MCP server, and answer its sampling requests."),
+    "demo": ("upcall.cli.demo:demo", "See a server sample, on the modern and on the legacy protocol."),
     "model": ("upcall.cli.model:model", "List models; install the embedded one."),
 }
 
@@ -89,6 +90,7 @@ def main(verbose: bool) -> None:
 
     \b
     Examples:
+      upcall demo              a server that samples, at work, with the embedded model
       upcall model install     the embedded model, once; works offline from then on
       upcall model list        which models there are, and what each one needs
     """

@@ -24,6 +24,7 @@ _WIDEST = 100
 """Columns; longer lines of prose are hard to read."""
 _LABEL = 8
 """Least width of a label, so that blocks one below the other align."""
+_WIDEST_LABEL = 34
 
 
 class Pen(Protocol):
@@ -199,4 +200,4 @@ class TerminalPen:
 
 
 def _label_width(rows: Sequence[tuple[str, str]]) -> int:
-    return min(max(_LABEL, *(len(visible(label)) for label, _ in rows)), 24)
+    return min(max(_LABEL, *(len(visible(label)) for label, _ in rows)), _WIDEST_LABEL)

@@ -16,7 +16,7 @@ import msgspec
 from upcall.models.anthropic import ANTHROPIC
 from upcall.models.openai import OPENAI
 
-__all__ = ["Target", "read_target", "transport_to"]
+__all__ = ["Target", "inherited_environment", "lines_to", "read_target", "transport_to"]
 
 _OURS = (ANTHROPIC.key_variable, "ANTHROPIC_AUTH_TOKEN", OPENAI.key_variable)
 """Keys of this side's model: a server gets them only when it is handed them by name."""
@@ -73,8 +73,12 @@ def read_target(server: str, *, headers: Sequence[str] = (), env: Sequence[str] 
         raise click.UsageError(f"SERVER is no command line: {error}.") from None
     if not command:
         raise click.UsageError("SERVER is empty; give a URL or a command line.")
-    inherited = {name: value for name, value in os.environ.items() if name not in _OURS}
-    return Target(command=command, env=inherited | dict(map(_variable, env)))
+    return Target(command=command, env=inherited_environment() | dict(map(_variable, env)))
+
+
+def inherited_environment() -> dict[str, str]:
+    """What a server that is started here finds in its environment: everything but the keys of this side's model."""
+    return {name: value for name, value in os.environ.items() if name not in _OURS}
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from upcall.cli._pen import Pen
 from upcall.cli._visible import clipped, visible
 from upcall.cli._watcher import Peer, Sample, Watcher
 from upcall.host import Entry
+from upcall.models import Adjustment
 
 __all__ = ["Result", "Transcript", "tokens_of"]
 
@@ -43,6 +44,7 @@ class Transcript(Watcher):
         self._open: dict[int, float] = {}
         """When each sampling request that is still open came, by number."""
         self._last = 0
+        self._told: set[str] = set()
         self._called_at = 0.0
 
     def connecting(self, server: str) -> None:
@@ -103,8 +105,7 @@ class Transcript(Watcher):
             if entry.fault is not None:
                 self._pen.text(entry.fault.message, indent=4)
         if entry.adjustments:
-            noted = [f"{one.field} {one.action}: {one.reason}" for one in entry.adjustments]
-            self._pen.fields([("adjusted", "\n".join(noted))], style="dim", indent=4)
+            self._pen.fields([("adjusted", "\n".join(map(self._noted, entry.adjustments)))], style="dim", indent=4)
 
     def progressed(self, progress: float, total: float | None, message: str | None) -> None:
         far = f"{progress:g}" if total is None else f"{progress:g} of {total:g}"
@@ -132,6 +133,13 @@ class Transcript(Watcher):
         self._pen.blank()
         took = f"{monotonic() - self._called_at:.1f} s"
         self._pen.heading(mark, title, took, style="bold red" if red else "bold cyan")
+
+    def _noted(self, one: Adjustment) -> str:
+        said = f"{one.field} {one.action}: {one.reason}"
+        if said in self._told:
+            return f"{one.field} {one.action}, as before"
+        self._told.add(said)
+        return said
 
     def _waiting_for(self) -> str:
         """What one waits for now; read ten times a second by the moving line."""
