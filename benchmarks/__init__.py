@@ -1,0 +1,1 @@
+"""upcall beside its peers: ``python -m benchmarks``, or ``make bench``. See docs/performance.md."""

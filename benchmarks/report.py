@@ -1,0 +1,70 @@
+"""How results are shown: tables, goals, and the JSON file."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from benchmarks.measure import Goal, Outcome, Table
+
+__all__ = ["Report"]
+
+
+class Report:
+    """Prints to standard output: with colour and frames on a terminal, as plain aligned text in a pipe."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False) if sys.stdout.isatty() else None
+
+    def outcome(self, outcome: Outcome) -> None:
+        """One benchmark's tables, what it could not measure, and its goals."""
+        for table in outcome.tables:
+            self._table(table)
+        for name, reason in outcome.missing.items():
+            self._line(f"not measured: {name}: {reason}", "yellow")
+        self.goals(outcome.goals)
+
+    def goals(self, goals: list[Goal]) -> None:
+        """Each goal in a line."""
+        for goal in goals:
+            verdict = "met    " if goal.met else "NOT MET"
+            remark = f"  ({goal.remark})" if goal.remark else ""
+            self._line(
+                f"{verdict}  {goal.name}: {goal.measured:.3g} {goal.unit}, limit {goal.limit:g} {goal.unit}{remark}",
+                "green" if goal.met else "red",
+            )
+
+    def heading(self, text: str) -> None:
+        """The title of a benchmark."""
+        self._line(f"\n{text}", "bold")
+
+    @staticmethod
+    def progress(text: str) -> None:
+        """What goes on, on standard error."""
+        print(f"  … {text}", file=sys.stderr, flush=True)
+
+    def _line(self, text: str, style: str) -> None:
+        if self._console is None:
+            print(text, flush=True)
+        else:
+            self._console.print(text, style=style, markup=False)
+
+    def _table(self, table: Table) -> None:
+        if self._console is not None:
+            drawn = RichTable(title=table.title, caption=table.note or None, title_justify="left")
+            for number, column in enumerate(table.columns):
+                drawn.add_column(column, justify="right" if number else "left", no_wrap=not number)
+            for row in table.rows:
+                drawn.add_row(*row)
+            self._console.print(drawn)
+            return
+        print(f"\n{table.title}")
+        widths = [max(len(cell) for cell in column) for column in zip(table.columns, *table.rows, strict=True)]
+        for row in (table.columns, ["-" * width for width in widths], *table.rows):
+            first, *rest = (cell.ljust(w) if not n else cell.rjust(w) for n, (cell, w) in enumerate(zip(row, widths)))  # noqa: B905
+            print("  ".join([first, *rest]).rstrip())
+        if table.note:
+            print(table.note)
+        print(flush=True)
