@@ -17,6 +17,7 @@ from mcp import Client, StdioServerParameters
 from mcp_types import TextContent
 
 from upcall.host import Host
+from upcall.models import why_unusable
 
 SERVER = Path(__file__).parents[1] / "summarize.py"
 
@@ -40,4 +41,6 @@ if __name__ == "__main__":
     options.add_argument("url", nargs="?", help="the server's address; starts summarize.py when left out")
     options.add_argument("--model", default="anthropic/claude-sonnet-5", help="who answers (%(default)s)")
     given = options.parse_args()
+    if trouble := why_unusable(given.model):
+        options.error(trouble)
     anyio.run(main, given.url, given.model)

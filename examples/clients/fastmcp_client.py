@@ -16,6 +16,7 @@ from fastmcp import Client
 from mcp_types import TextContent
 
 from upcall.host import Host
+from upcall.models import why_unusable
 
 SERVER = Path(__file__).parents[1] / "sentiment.py"
 
@@ -39,4 +40,6 @@ if __name__ == "__main__":
         "--model", default=os.environ.get("UPCALL_MODEL") or "local/smollm2", help="who answers (%(default)s)"
     )
     given = options.parse_args()
+    if trouble := why_unusable(given.model):
+        options.error(trouble)
     anyio.run(main, given.url, given.model)

@@ -14,10 +14,11 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import anyio
-from mcp import Client, StdioServerParameters
+from mcp import Client, MCPError, StdioServerParameters
 from mcp_types import TextContent
 
 from upcall.host import Entry, Host
+from upcall.models import why_unusable
 
 SERVER = Path(__file__).parents[1] / "log_archiver.py"
 
@@ -43,7 +44,11 @@ async def main(url: str | None, model: str) -> None:
     server = url or StdioServerParameters(command=sys.executable, args=[str(SERVER)])
     host = Host(model, on_record=show)
     async with host, Client(server, sampling_callback=host.callback) as client:
-        result = await client.call_tool("process_log_entry", {"log_line": LOG_LINE})
+        try:
+            result = await client.call_tool("process_log_entry", {"log_line": LOG_LINE})
+        except MCPError as error:
+            print(f"The tool was given up: {error}")
+            return
     for block in result.content:
         if isinstance(block, TextContent):
             print(f"The tool returns: {block.text}")
@@ -56,4 +61,6 @@ if __name__ == "__main__":
         "--model", default=os.environ.get("UPCALL_MODEL") or "local/smollm2", help="who answers (%(default)s)"
     )
     given = options.parse_args()
+    if trouble := why_unusable(given.model):
+        options.error(trouble)
     anyio.run(main, given.url, given.model)

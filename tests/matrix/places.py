@@ -35,6 +35,7 @@ def environment(folder: Path, fallback_url: str, key: str = "a-key") -> dict[str
         "INCIDENT_REPORT": str(folder / "incident_report.txt"),
         "FALLBACK_BASE_URL": fallback_url,
         "FALLBACK_API_KEY": key,
+        "FASTMCP_SHOW_SERVER_BANNER": "false",
     }
 
 
