@@ -12,7 +12,7 @@ from pathlib import Path
 ROOMS = ("errors", "wire", "models", "store", "host", "server", "gateway", "web", "cli")
 """From the ground up. A room may import itself and those before it."""
 
-EVERYWHERE = {"testing": ("errors", "wire", "models", "host", "server")}
+EVERYWHERE: dict[str, tuple[str, ...]] = {"testing": ("errors", "wire", "models", "host", "server")}
 """Rooms beside the tower, and what they may import. Nothing in the tower imports them."""
 
 SANS_IO = ("wire", "models/codecs", "host/engine", "gateway/session", "server/parking")

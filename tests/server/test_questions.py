@@ -161,3 +161,35 @@ async def test_a_stop_reason_of_the_providers_own_comes_through(era: str) -> Non
     async with client_of(server_with(Sampling(), body), era, Host(ScriptedModel(result))) as client:
         await client.call_tool("body", {})
     assert reasons == ["vendorPause"]
+
+
+async def test_by_default_a_sample_waits_without_limit_and_beats_every_five_seconds(
+    era: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timers: list[float] = []
+    limits: list[float] = []
+
+    async def body(ctx: Context) -> str:
+        loop = asyncio.get_running_loop()
+        later, at = loop.call_later, loop.call_at
+
+        def call_later(delay: float, *args: Any, **options: Any) -> asyncio.TimerHandle:
+            timers.append(delay)
+            return later(delay, *args, **options)
+
+        def call_at(when: float, *args: Any, **options: Any) -> asyncio.TimerHandle:
+            limits.append(when - loop.time())
+            return at(when, *args, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "call_later", call_later)
+            patch.setattr(loop, "call_at", call_at)
+            await sample("?")
+            await ctx.session.create_message([user("?")], max_tokens=9)
+        return "done"
+
+    # Parked calls have a lifetime; it is the only other timer.
+    async with client_of(server_with(Sampling(park_lifetime=777), body), era, Host(ScriptedModel.echo())) as client:
+        assert text_of(await client.call_tool("body", {})) == "done"
+    assert timers == [5.0, 5.0]
+    assert {round(limit) for limit in limits} <= {5, 777}

@@ -1,0 +1,283 @@
+"""Attacks to stand up to, each as the answers that are owed to it."""
+
+from __future__ import annotations
+
+from tests.requirements.rows import Group, Requirement, tests_in
+
+__all__ = ["ATTACKS"]
+
+_THEFT = "Resource theft"
+_HIJACK = "Hijack of the client's conversation"
+_TOOLS = "Covert tools"
+_HIDDEN = "Hidden text"
+_LEAK = "Exfiltration"
+_CONSENT = "Consent fatigue and bypass"
+_STATE = "Tampered or replayed state"
+
+ATTACKS = Group(
+    "Attacks",
+    "What a hostile server, client or model may try. The source names the attack.",
+    (
+        Requirement(
+            "attack.theft-concurrency",
+            "attack",
+            "Two hundred requests in one result run a few at a time, and do not keep other servers waiting.",
+            _THEFT,
+            "host",
+            tests_in("host/test_callbacks.py", "two_hundred_requests_of_one_result_run_eight_at_a_time")
+            + tests_in("host/test_queue.py", "a_server_with_many_requests_does_not_keep_the_others_waiting"),
+        ),
+        Requirement(
+            "attack.theft-time",
+            "attack",
+            "No request occupies a model longer than the host allows.",
+            _THEFT,
+            "host",
+            tests_in(
+                "host/test_driver.py",
+                "a_slow_model_is_stopped_at_the_timeout",
+                "time_spent_in_the_queue_counts_towards_the_timeout",
+            ),
+        ),
+        Requirement(
+            "attack.theft-clamp",
+            "attack",
+            "A huge `maxTokens` is clamped to what the policy allows.",
+            _THEFT,
+            "host",
+            pending="host: policy",
+        ),
+        Requirement(
+            "attack.theft-quotas",
+            "attack",
+            "Each server has quotas of calls, tokens and money that are never overspent.",
+            _THEFT,
+            "host",
+            pending="host: limits",
+        ),
+        Requirement(
+            "attack.theft-rounds",
+            "attack",
+            "A server that asks on and on within one call is stopped.",
+            _THEFT,
+            "host",
+            pending="host: limits",
+        ),
+        Requirement(
+            "attack.theft-usage-recorded",
+            "attack",
+            "What each request used is recorded, whichever way it ends.",
+            _THEFT,
+            "host",
+            tests_in(
+                "host/engine/test_answering.py",
+                "an_answered_request_is_called_recorded_and_replied",
+                "a_failed_call_is_recorded_with_its_detail_and_raised_as_it_came",
+                "a_cancelled_request_is_recorded_and_not_answered",
+            ),
+        ),
+        Requirement(
+            "attack.theft-usage-in-sight",
+            "attack",
+            "A person sees what each server has used.",
+            _THEFT,
+            "web",
+            pending="web",
+        ),
+        Requirement(
+            "attack.hijack-no-context",
+            "attack",
+            "`includeContext` is turned to `none`: a server never gets what others said.",
+            _HIJACK,
+            "host",
+            tests_in("host/engine/test_validity.py", "context_is_turned_to_none_and_the_change_is_noted")
+            + tests_in("host/test_callbacks.py", "a_request_for_context_is_answered_without_any"),
+        ),
+        Requirement(
+            "attack.hijack-no-memory",
+            "attack",
+            "No request finds anything of another server's request.",
+            _HIJACK,
+            "host",
+            tests_in("host/test_declaration.py", "nothing_of_one_request_is_in_the_next"),
+        ),
+        Requirement(
+            "attack.hijack-scan",
+            "attack",
+            "Replies are scanned for instructions and labelled.",
+            _HIJACK,
+            "host",
+            pending="host: scanning",
+        ),
+        Requirement(
+            "attack.covert-own-tools-only",
+            "attack",
+            "An answer may use the request's own tools and no others, and refused tools stay refused.",
+            _TOOLS,
+            "host",
+            tests_in("host/engine/test_reply.py", "an_answer_that_breaks_a_rule_is_refused_but_kept")
+            + tests_in("wire/test_rules.py", "an_answer_comes_from_the_assistant_and_uses_what_was_offered")
+            + tests_in("server/test_sample.py", "a_tool_that_was_not_offered_is_an_invalid_answer"),
+        ),
+        Requirement(
+            "attack.covert-tool-inputs",
+            "attack",
+            "A tool's arguments are validated before the tool runs; a fault is told without internals.",
+            _TOOLS,
+            "server",
+            tests_in("server/test_sample.py", "what_goes_wrong_in_a_tool_is_told_without_its_internals"),
+        ),
+        Requirement(
+            "attack.hidden-turns",
+            "attack",
+            "Text cannot fake a turn of the conversation or a system prompt.",
+            _HIDDEN,
+            "models",
+            tests_in(
+                "models/embedded/test_chat.py",
+                "text_cannot_fake_a_turn_with_control_tokens",
+                "a_system_prompt_cannot_fake_a_turn_either",
+            )
+            + tests_in("models/codecs/test_properties.py", "turns_alternate_and_none_is_empty"),
+        ),
+        Requirement(
+            "attack.hidden-characters",
+            "attack",
+            "Zero-width, bidirectional and control characters are flagged.",
+            _HIDDEN,
+            "host",
+            pending="host: scanning",
+        ),
+        Requirement(
+            "attack.hidden-shown-whole",
+            "attack",
+            "The whole prompt, system prompt included, is shown to the person who decides, escaped.",
+            _HIDDEN,
+            "host",
+            pending="host: people",
+        ),
+        Requirement(
+            "attack.hidden-size",
+            "attack",
+            "Requests above a size are refused.",
+            _HIDDEN,
+            "host",
+            pending="host: limits",
+        ),
+        Requirement(
+            "attack.leak-allow-lists",
+            "attack",
+            "Which server may use which model is a list in the policy.",
+            _LEAK,
+            "host",
+            pending="host: policy",
+        ),
+        Requirement(
+            "attack.leak-redaction",
+            "attack",
+            "Secrets are redacted on the way out.",
+            _LEAK,
+            "host",
+            pending="host: scanning",
+        ),
+        Requirement(
+            "attack.leak-keys",
+            "attack",
+            "A provider's key goes to that provider's address alone.",
+            _LEAK,
+            "models",
+            tests_in("models/test_anthropic.py", "another_address_does_not_get_the_key_of_the_environment")
+            + tests_in("models/test_openai.py", "a_local_server_needs_no_key_and_does_not_get_openais")
+            + tests_in("models/embedded/test_model.py", "its_endpoint_is_closed_to_those_without_the_key"),
+        ),
+        Requirement(
+            "attack.leak-record-handed-out",
+            "attack",
+            "Every request leaves a record, refused and cancelled ones too.",
+            _LEAK,
+            "host",
+            tests_in(
+                "host/test_driver.py",
+                "cancelling_the_task_reaches_the_model_and_is_recorded",
+                "an_observer_in_trouble_is_logged_and_the_answer_goes_out",
+            )
+            + tests_in("host/engine/test_answering.py", "a_refusal_keeps_its_code_in_the_record"),
+        ),
+        Requirement(
+            "attack.leak-audit",
+            "attack",
+            "Records are kept, and survive a crash.",
+            _LEAK,
+            "store",
+            pending="store",
+        ),
+        Requirement(
+            "attack.consent-our-name",
+            "attack",
+            "A server goes by the name that we reached it under, never by what it calls itself.",
+            _CONSENT,
+            "host",
+            tests_in(
+                "host/test_callbacks.py",
+                "a_tool_gets_its_answer_and_the_record_has_our_name_for_the_server",
+                "one_host_serves_several_servers_under_their_names",
+            ),
+        ),
+        Requirement(
+            "attack.consent-fail-closed",
+            "attack",
+            "A fault on the way of a request ends it; nothing is answered by default.",
+            _CONSENT,
+            "host",
+            tests_in(
+                "host/engine/test_answering.py",
+                "a_fault_in_a_stage_fails_closed_and_is_recorded",
+                "a_line_of_stages_without_a_model_fails_closed",
+                "an_event_that_does_not_belong_to_the_command_fails_closed",
+            ),
+        ),
+        Requirement(
+            "attack.consent-sticky-deny",
+            "attack",
+            "A denial stays until a person takes it back.",
+            _CONSENT,
+            "host",
+            pending="host: people",
+        ),
+        Requirement(
+            "attack.consent-one-at-a-time",
+            "attack",
+            "A person is asked one question at a time.",
+            _CONSENT,
+            "host",
+            pending="host: people",
+        ),
+        Requirement(
+            "attack.state-tampered",
+            "attack",
+            "An altered state, or one that was made up, opens nothing and harms nobody's call.",
+            _STATE,
+            "server",
+            tests_in("server/test_sampling.py", "a_state_opens_only_the_request_it_was_made_for")
+            + tests_in("conformance/test_conformance.py", "server_that_asks_passes"),
+        ),
+        Requirement(
+            "attack.state-stolen",
+            "attack",
+            "A stolen state is of no use to another principal, or for another request.",
+            _STATE,
+            "server",
+            tests_in("server/test_sampling.py", "a_state_belongs_to_its_principal_on_a_bare_server_too")
+            + tests_in("server/test_parking.py", "a_stranger_is_refused_and_uses_nothing_up"),
+        ),
+        Requirement(
+            "attack.state-replayed",
+            "attack",
+            "A state that was used, or is too old, opens nothing.",
+            _STATE,
+            "server",
+            tests_in("server/test_sampling.py", "a_used_state_opens_nothing")
+            + tests_in("server/test_parking.py", "a_call_that_is_due_cannot_be_resumed_even_before_the_timer_came"),
+        ),
+    ),
+)
