@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from mcp.server import MCPServer
 
-from _serve import serve  # type: ignore[import-not-found]
+from _serve import serve
 from upcall.server import Sampling, ToolError, sample
 
 NOTES = {

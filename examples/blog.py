@@ -18,7 +18,7 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from pydantic import BaseModel, StringConstraints
 
-from _serve import serve  # type: ignore[import-not-found]
+from _serve import serve
 from upcall.server import Sampling, sample
 
 DB = Path(os.environ.get("BLOG_DB") or Path(__file__).with_name("blog.sqlite3"))

@@ -15,7 +15,7 @@ import os
 
 from mcp.server import MCPServer
 
-from _serve import serve  # type: ignore[import-not-found]
+from _serve import serve
 from upcall.models import OpenAIModel
 from upcall.server import Sampling, sample
 

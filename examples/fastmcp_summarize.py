@@ -9,7 +9,7 @@ It shows `Sampling().attach(...)`, which takes servers of FastMCP 4.1 or newer a
 
 from fastmcp import FastMCP
 
-from _serve import serve  # type: ignore[import-not-found]
+from _serve import serve
 from upcall.server import Sampling, sample
 
 SYSTEM = "You are a helpful research assistant."

@@ -16,7 +16,7 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp_types import SamplingMessage, TextContent
 
-from _serve import serve  # type: ignore[import-not-found]
+from _serve import serve
 from upcall.server import Sampling
 
 REPORT = Path(os.environ.get("INCIDENT_REPORT") or "incident_report.txt")

@@ -15,7 +15,7 @@ from uuid import uuid4
 from mcp.server import MCPServer
 from pydantic import BaseModel, Field, StringConstraints
 
-from _serve import serve  # type: ignore[import-not-found]
+from _serve import serve
 from upcall.server import Sampling, sample
 
 FILE = Path(os.environ.get("PRODUCTS_FILE") or Path(__file__).with_name("products.jsonl"))

@@ -9,7 +9,7 @@ contents are written when they are read.
 
 from mcp.server import MCPServer
 
-from _serve import serve  # type: ignore[import-not-found]
+from _serve import serve
 from upcall.server import Sampling, sample
 
 mcp = MCPServer("prompts-and-resources", middleware=[Sampling()])

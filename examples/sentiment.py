@@ -12,7 +12,7 @@ from typing import Literal
 
 from mcp.server import MCPServer
 
-from _serve import serve  # type: ignore[import-not-found]
+from _serve import serve
 from upcall.errors import SamplingError
 from upcall.server import Sampling, sample
 from upcall.wire import ModelHint, ModelPreferences

@@ -12,7 +12,7 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp_types import SamplingMessage, TextContent
 
-from _serve import serve  # type: ignore[import-not-found]
+from _serve import serve
 from upcall.server import Sampling
 
 mcp = MCPServer("summarize", middleware=[Sampling()])  # the one line

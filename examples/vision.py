@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mcp.server import MCPServer
 
-from _serve import serve  # type: ignore[import-not-found]
+from _serve import serve
 from upcall.server import Image, Sampling, ToolError, sample
 
 PICTURES = Path(os.environ.get("PICTURES") or Path(__file__).with_name("pictures"))

@@ -110,7 +110,13 @@ SCENARIOS = Group(
             )
             + tests_in("examples/test_running.py", "a_server_serves_http"),
         ),
-        _scenario("B1", "readme", "The README shows that entry.", "server", pending="README"),
+        _scenario(
+            "B1",
+            "readme",
+            "The README shows that entry.",
+            "server",
+            tests_in("test_readme.py", "the_editors_entry_is_the_examples"),
+        ),
         _scenario(
             "B2",
             "",

@@ -67,10 +67,10 @@ class BackChannel:
 
     @property
     def closed(self) -> str:
-        """Stateless HTTP has no back channel in any era."""
+        """Stateless HTTP has no back channel in any era, and no request may be sent outside of one (SEP-2260)."""
         if self._session.can_send_request:
             return ""
-        return "this connection has no back channel (stateless HTTP, or a JSON-only response)"
+        return "this connection has no back channel (stateless HTTP, a JSON-only response), or the request has ended"
 
     async def ask(
         self, method: str, params: dict[str, Any] | None, obstacle: Callable[[], Exception | None]
