@@ -5,6 +5,7 @@
     UpcallError
     ├── ConfigurationError            the caller's own settings are wrong (a model string, a missing extra)
     ├── ServerUnavailable             an MCP server cannot be started or reached, or went away
+    ├── StoreError                    the record cannot be read or written
     └── SamplingError                 a sampling request did not get its answer
         ├── SamplingUnsupported       the client cannot sample, or not in the way the request needs
         ├── SamplingRefused           a person or a policy said no
@@ -47,6 +48,7 @@ __all__ = [
     "SamplingRefused",
     "SamplingUnsupported",
     "ServerUnavailable",
+    "StoreError",
     "TooManyParked",
     "UnsupportedContent",
     "UpcallError",
@@ -106,6 +108,16 @@ class ServerUnavailable(UpcallError):
     """An MCP server cannot be started or reached, does not speak the protocol, or went away mid-way."""
 
     label = "server_unavailable"
+
+
+class StoreError(UpcallError):
+    """The record cannot be read or written: disk full, file locked or damaged, database gone.
+
+    After one of these nothing of the operation is in the record, unless the connection broke while the database
+    was committing: then its outcome is unknown, and ``detail`` says so.
+    """
+
+    label = "store"
 
 
 class SamplingError(UpcallError):
