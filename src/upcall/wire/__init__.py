@@ -35,6 +35,7 @@ from upcall.wire.sampling import (
     decode_result,
     encode,
 )
+from upcall.wire.visible import visible
 
 __all__ = [
     "AudioContent",
@@ -70,4 +71,5 @@ __all__ = [
     "era_of",
     "missing_capability",
     "text_of",
+    "visible",
 ]
