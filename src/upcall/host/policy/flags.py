@@ -1,0 +1,21 @@
+"""The flags that scanning may raise, as ``scan`` in the policy names them."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+__all__ = ["FLAGS"]
+
+FLAGS = MappingProxyType(
+    {
+        "invisible": "characters that are not shown, so that a person reads another text than the model",
+        "bidi": "characters that turn the direction of the text around",
+        "control": "control characters, which can act on a terminal",
+        "role_override": "a system prompt that tells the model to drop its rules or to be somebody else",
+        "tool_instructions": "text that tells the model to call tools",
+        "persistence": "text that tells the model to remember something, or to go on with it later",
+        "secrets": "keys, tokens and passwords in a prompt",
+        "reply_instructions": "a reply that holds instructions for whoever reads it",
+    }
+)
+"""Name → what it stands for. `upcall.host.scanning` raises them."""
