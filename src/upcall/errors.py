@@ -9,6 +9,7 @@
     └── SamplingError                 a sampling request did not get its answer
         ├── SamplingUnsupported       the client cannot sample, or not in the way the request needs
         ├── SamplingRefused           a person or a policy said no
+        │   └── LimitExceeded         the request, or the number of them, is beyond a limit of the policy
         ├── SampleTimedOut            no answer within the time the caller gave
         ├── SampleAbandoned           the client went away and did not come back for the result
         ├── RoundsExhausted           one more round would lose the whole call on the client's side
@@ -36,6 +37,7 @@ __all__ = [
     "ConfigurationError",
     "InvalidAnswer",
     "InvalidRequest",
+    "LimitExceeded",
     "ModelError",
     "ModelRejected",
     "ModelTimedOut",
@@ -145,6 +147,20 @@ class SamplingRefused(SamplingError):
 
     code = REFUSED
     label = "refused"
+
+
+class LimitExceeded(SamplingRefused):
+    """The request, or the number of requests, is beyond a limit of the policy; nothing was spent.
+
+    ``limit`` is the policy's key for it (``limits.prompt_chars``). The message says what was too much; which rule
+    set the limit, and how to raise it, stands in ``detail``.
+    """
+
+    label = "limit_exceeded"
+
+    def __init__(self, message: str, *, limit: str, hint: str = "", detail: str = "") -> None:
+        super().__init__(message, hint=hint, detail=detail)
+        self.limit = limit
 
 
 class SampleTimedOut(SamplingError):
