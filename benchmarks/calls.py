@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, NamedTuple
 
-from benchmarks.lanes import Lanes, workers
+from benchmarks.lanes import Lanes, measured, workers
 from benchmarks.measure import Goal, Outcome, Table, paired, spread, turns
 
 __all__ = ["TITLE", "run"]
@@ -103,12 +103,12 @@ class Blocks:
         """Add one sitting."""
         for order in turns(list(lanes), plan.rounds):
             for lane in order:
-                done = lanes[lane].measure(lane, plan.calls)
+                done = measured(lanes, lane, plan.calls)
                 self.ms[lane].append(median(done["ms"]))
                 self.cpu_ms[lane].append(done["cpu_ms"])
         for order in turns(list(lanes), plan.bursts):
             for lane in order:
-                done = lanes[lane].measure(lane, plan.burst_calls, _TOGETHER)
+                done = measured(lanes, lane, plan.burst_calls, _TOGETHER)
                 self.per_second[lane].append(done["per_second"])
 
     def as_json(self) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def _goals(blocks: Blocks) -> list[Goal]:
     ):
         ratio, cpu = paired(blocks.ms[lane], blocks.ms[base]), paired(blocks.cpu_ms[lane], blocks.cpu_ms[base])
         remark = (
-            f"quartiles {ratio.low:.2f}-{ratio.high:.2f} over {ratio.count} blocks; processor time {cpu.median:.2f} x"
+            f"quartiles {ratio.low:.2f}-{ratio.high:.2f} over {ratio.size} blocks; processor time {cpu.median:.2f} x"
         )
         goals.append(Goal(name, ratio.median, limit, remark=remark))
     return goals

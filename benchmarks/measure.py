@@ -22,7 +22,8 @@ class Spread(NamedTuple):
     median: float
     low: float
     high: float
-    count: int
+    size: int
+    """How many values there were."""
 
     def show(self, digits: int = 2) -> str:
         """``median (low-high)``."""

@@ -14,7 +14,7 @@ from benchmarks.peers import Peer
 
 def main(name: str, transport: str) -> None:
     """Serve until standard input closes (stdio), or until the process is ended (HTTP)."""
-    peer: Peer = import_module(f"benchmarks.peers.{name}")  # type: ignore[assignment]
+    peer: Peer = import_module(f"benchmarks.peers.{name}")
     server = peer.make()
     # Whatever a peer logs on its way is not what is measured.
     logging.disable(logging.CRITICAL)

@@ -74,7 +74,7 @@ async def connected(transport: str, names: list[str], stack: AsyncExitStack) -> 
     lanes: dict[str, Call] = {}
     missing: dict[str, str] = {}
     for name in names:
-        peer: Peer = import_module(f"benchmarks.peers.{name}")  # type: ignore[assignment]
+        peer: Peer = import_module(f"benchmarks.peers.{name}")
         target = Target(peer=name)
         if transport == "http":
             target = Target(peer=name, url=stack.enter_context(http_server(name)))
@@ -95,14 +95,15 @@ async def connected(transport: str, names: list[str], stack: AsyncExitStack) -> 
     return lanes, missing
 
 
-async def main(transport: str, *names: str) -> None:
+async def main(*arguments: str) -> None:
     """Connect, then obey."""
+    transport, *names = arguments
     # Nothing but answers may go out where the answers go.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     logging.disable(logging.CRITICAL)
     async with AsyncExitStack() as stack:
-        lanes, missing = await connected(transport, list(names), stack)
+        lanes, missing = await connected(transport, names, stack)
         print(json.dumps({"lanes": list(lanes), "missing": missing}), file=answers, flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):
             order = json.loads(line)
