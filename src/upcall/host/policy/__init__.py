@@ -7,6 +7,8 @@
 """
 
 from upcall.host.policy.defaults import DEFAULTS
+from upcall.host.policy.explaining import Explanation, Step, explain
+from upcall.host.policy.files import FILE_NAME, PolicyFile, find_policy, load_policy, user_policy_path
 from upcall.host.policy.flags import FLAGS
 from upcall.host.policy.origin import Origin
 from upcall.host.policy.patterns import matches
@@ -36,21 +38,29 @@ __all__ = [
     "DEFAULTS",
     "Decision",
     "Document",
+    "Explanation",
+    "FILE_NAME",
     "FLAGS",
     "Limits",
     "MediaKind",
     "Origin",
     "Period",
     "Policy",
+    "PolicyFile",
     "PriceEntry",
     "Problem",
     "Recording",
     "Rules",
     "ScanAction",
     "Settings",
+    "Step",
     "StoreEntry",
     "Verdict",
     "check_policy",
+    "explain",
+    "find_policy",
+    "load_policy",
     "matches",
     "parse_policy",
+    "user_policy_path",
 ]

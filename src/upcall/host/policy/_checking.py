@@ -104,7 +104,8 @@ class _Checker:
             kind, colon, name = budget.scope.partition(":")
             named = kind in ("server", "model") and bool(name)
             if not named and not (kind == "overall" and not colon):
-                message = f"{dotted(path)}.for takes overall, server:NAME, server:* or model:PATTERN; it is {written(budget.scope)}."
+                forms = "overall, server:NAME, server:* or model:PATTERN"
+                message = f"{dotted(path)}.for takes {forms}; it is {written(budget.scope)}."
                 yield self._at((*path, "for"), message)
             elif kind == "server" and is_pattern(name) and name != "*":
                 message = f"{dotted(path)}.for names a server exactly, or * for each; it is {written(budget.scope)}."

@@ -14,7 +14,7 @@ from upcall.host.policy._places import Path, Places
 from upcall.host.policy._saying import choices, takes, written
 from upcall.host.policy.origin import dotted
 from upcall.host.policy.problems import Problem, nearest
-from upcall.host.policy.schema import Document, LimitSettings, Settings
+from upcall.host.policy.schema import MOST_USD, Document, LimitSettings, Settings
 
 __all__ = ["read_document"]
 
@@ -77,7 +77,7 @@ class _Reader:
         return kind(**found)
 
     def _leaf(self, value: Any, kind: Any, path: Path) -> Any:
-        if kind is Decimal and (not isinstance(value, int | Decimal) or value < 0):  # msgspec would take texts
+        if kind is Decimal and (not isinstance(value, int | Decimal) or not 0 <= value <= MOST_USD):
             return self._misfit(value, kind, path)
         try:
             return msgspec.convert(value, kind)

@@ -1,4 +1,4 @@
-"""From the words of the file to the `Rules` of one server: its own section before ``[default]`` before what is built in."""
+"""From the words of the file to the `Rules` of one server: its section, ``[default]``, what is built in."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import inspect
 
 from upcall.host.policy.origin import quoted
+from upcall.host.policy.schema import MOST_USD
 
 __all__ = ["choices", "joined", "takes", "written"]
 
@@ -37,12 +38,12 @@ def _said(kind: inspect.Type) -> str:
             return joined([f'"{value}"' for value in values])
         case inspect.BoolType():
             return "true or false"
-        case inspect.IntType(ge=least):
-            return f"a whole number of at least {least}"
-        case inspect.FloatType(gt=bound):
-            return f"a number above {bound:g}" if bound is not None else "a number"
+        case inspect.IntType(ge=least, le=most):
+            return f"a whole number from {least} to {most}"
+        case inspect.FloatType(le=most):
+            return f"a number of seconds above 0, up to {most}"
         case inspect.DecimalType():
-            return "a number of US dollars, at least 0"
+            return f"a number of US dollars from 0 to {MOST_USD}"
         case inspect.StrType():
             return "a text in quotes"
         case inspect.VarTupleType(item_type=item, min_length=least):

@@ -24,6 +24,7 @@ __all__ = [
     "LimitSettings",
     "MediaKind",
     "Period",
+    "MOST_USD",
     "PriceEntry",
     "Recording",
     "ScanAction",
@@ -42,8 +43,15 @@ ApprovalWay: TypeAlias = Literal["terminal", "store", "elicitation", "none"]
 UNLIMITED = "unlimited"
 """What a limit is set to, to have none."""
 
-_Count: TypeAlias = Annotated[int, Meta(ge=1)] | Literal["unlimited"] | UnsetType
-_Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
+_MOST = 10**15
+"""Of anything that is counted: far above every use, and within what databases hold."""
+
+MOST_USD = 10**9
+"""The largest amount of money that the file may name, in US dollars."""
+
+_Amount: TypeAlias = Annotated[int, Meta(ge=0, le=_MOST)]
+_Count: TypeAlias = Annotated[int, Meta(ge=1, le=_MOST)] | Literal["unlimited"] | UnsetType
+_Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=366 * 24 * 60 * 60)]
 _Texts: TypeAlias = tuple[Annotated[str, Meta(min_length=1)], ...]
 
 
@@ -104,8 +112,8 @@ class BudgetEntry(_Table, frozen=True, kw_only=True):
     scope: str = msgspec.field(name="for")
     """``overall``, ``server:NAME``, ``server:*`` (each by itself), or ``model:PATTERN`` (all that match, together)."""
     per: Period
-    calls: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
-    tokens: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    calls: _Amount | UnsetType = UNSET
+    tokens: _Amount | UnsetType = UNSET
     """Input and output together."""
     usd: Decimal | UnsetType = UNSET
 
@@ -125,7 +133,7 @@ class CommandEntry(_Table, frozen=True, kw_only=True):
     argv: Annotated[_Texts, Meta(min_length=1)]
     """The program and its arguments."""
     timeout: _Seconds = 120.0
-    output_bytes: Annotated[int, Meta(ge=1)] = 1_000_000
+    output_bytes: Annotated[int, Meta(ge=1, le=_MOST)] = 1_000_000
     """The program is stopped when it writes more."""
     env: _Texts = ()
     """Names of the environment variables that the program gets, beside ``PATH``, ``HOME`` and the locale."""

@@ -1,0 +1,134 @@
+"""`Counters`: limits on how many. One object for all servers, no clock of its own.
+
+A request is *admitted* once, when it arrives: it counts in the last 60 seconds of its server and in the tool call it
+belongs to. Then it *starts*, as soon as its server has a place free, and is *finished* exactly once. Waiting between
+the two is the caller's: ``concurrent`` delays, all other limits refuse. A tool call is *open* from the first request
+or result that names it until `close`, or until nothing has been heard of it for `FORGOTTEN` seconds.
+
+Invariants: what is refused has counted nowhere; the running requests of a server are never more than its
+``concurrent``; memory is bounded by the limits, the open calls and the number of servers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from upcall.errors import LimitExceeded
+
+if TYPE_CHECKING:
+    from upcall.host.policy import Rules
+
+__all__ = ["FORGOTTEN", "MINUTE", "Counters"]
+
+MINUTE = 60.0
+"""Seconds that ``per_minute`` looks back."""
+FORGOTTEN = 3600.0
+"""Seconds without a request, after which a tool call is taken to be over."""
+
+
+class _Call:
+    __slots__ = ("rounds", "samples", "seen")
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self.rounds = 0
+        self.seen = 0.0
+
+
+class Counters:
+    """Counts requests by server and tool call. Times are seconds on one monotonic clock, and never go back."""
+
+    def __init__(self) -> None:
+        self._recent: dict[str, deque[float]] = {}
+        self._running: dict[str, int] = {}
+        self._calls: dict[tuple[str, Hashable], _Call] = {}  # least recently heard of first
+
+    def result(self, rules: Rules, *, at: float, requests: int, call: Hashable | None = None) -> None:
+        """An ``input_required`` result has arrived that carries so many sampling requests; one more round of ``call``.
+
+        Raises:
+            LimitExceeded: ``requests_per_result`` or ``rounds_per_call``.
+        """
+        counted = self._call(rules.server, call, at)
+        _check(rules, "requests_per_result", requests, "sampling requests in one result")
+        if counted is not None:
+            _check(rules, "rounds_per_call", counted.rounds + 1, "rounds of sampling in one call")
+            counted.rounds += 1
+
+    def admit(self, rules: Rules, *, at: float, call: Hashable | None = None) -> None:
+        """A request has arrived.
+
+        Args:
+            rules: Of the server that asks.
+            at: Now.
+            call: Whatever tells one tool call of this server from another; ``None`` when this side cannot tell.
+
+        Raises:
+            LimitExceeded: ``samples_per_call`` or ``per_minute``; for the latter the hint says when to try again.
+        """
+        counted = self._call(rules.server, call, at)
+        if counted is not None:
+            _check(rules, "samples_per_call", counted.samples + 1, "sampling requests in one call")
+        recent = self._recent.setdefault(rules.server, deque())
+        while recent and recent[0] <= at - MINUTE:
+            recent.popleft()
+        most = rules.limits.per_minute
+        if most is not None and len(recent) >= most:
+            # Room comes once so many have grown old that fewer than ``most`` are left.
+            wait = recent[len(recent) - most] + MINUTE - at
+            hint = f"Try again in {max(1, round(wait + 0.5))} seconds."
+            _check(rules, "per_minute", len(recent) + 1, "sampling requests within a minute", hint)
+        if most is None:
+            recent.clear()
+        else:
+            recent.append(at)
+        if counted is not None:
+            counted.samples += 1
+
+    def start(self, rules: Rules) -> bool:
+        """Take a place of the server's ``concurrent`` ones; false when none is free now. Every true owes a `finish`."""
+        running = self._running.get(rules.server, 0)
+        if rules.limits.concurrent is not None and running >= rules.limits.concurrent:
+            return False
+        self._running[rules.server] = running + 1
+        return True
+
+    def finish(self, server: str) -> None:
+        """Give a place back.
+
+        Raises:
+            ValueError: There is none to give back.
+        """
+        running = self._running.get(server, 0)
+        if not running:
+            raise ValueError(f"nothing of {server} is running")
+        if running > 1:
+            self._running[server] = running - 1
+        else:
+            del self._running[server]
+
+    def close(self, server: str, call: Hashable) -> None:
+        """The tool call is over; its counts are forgotten."""
+        self._calls.pop((server, call), None)
+
+    def _call(self, server: str, call: Hashable | None, at: float) -> _Call | None:
+        while self._calls and (oldest := next(iter(self._calls.items())))[1].seen <= at - FORGOTTEN:
+            del self._calls[oldest[0]]
+        if call is None:
+            return None
+        counted = self._calls.pop((server, call), None) or _Call()
+        counted.seen = at
+        self._calls[server, call] = counted
+        return counted
+
+
+def _check(rules: Rules, key: str, count: int, what: str, hint: str = "") -> None:
+    most: int | None = getattr(rules.limits, key)
+    if most is None or count <= most:
+        return
+    detail = f"limits.{key} of {rules.server}: {count} {what}, allowed: {most}. {rules.remedy(f'limits.{key}')}"
+    raise LimitExceeded(
+        f"Too many {what}: at most {most:,} are taken.", limit=f"limits.{key}", hint=hint, detail=detail
+    )
