@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from upcall.errors import InvalidAnswer, InvalidRequest
-from upcall.wire.content import ToolResult, ToolUse, WireValue
+from upcall.wire.content import TextContent, ToolResult, ToolUse, WireValue
 from upcall.wire.eras import allows_tools
 from upcall.wire.sampling import SamplingMessage, SamplingRequest, SamplingResult
 
@@ -88,6 +88,8 @@ def check_turns(messages: Sequence[SamplingMessage]) -> None:
     """
     waiting: list[str] = []
     for number, message in enumerate(messages, start=1):
+        if not waiting and isinstance(message.content, TextContent):
+            continue  # nothing to balance; most turns are these
         blocks = message.blocks
         results = [block.tool_use_id for block in blocks if isinstance(block, ToolResult)]
         uses = [block.id for block in blocks if isinstance(block, ToolUse)]
@@ -114,6 +116,8 @@ def check_result(result: SamplingResult, request: SamplingRequest) -> None:
     """
     if result.role != "assistant":
         raise InvalidAnswer(f"The answer has the role {result.role!r}, not 'assistant'.")
+    if isinstance(result.content, TextContent) and request.tool_choice is None:
+        return  # text alone breaks none of the rules below
     if any(isinstance(block, ToolResult) for block in result.blocks):
         raise InvalidAnswer("The answer contains a tool result.")
     offered = {tool.name for tool in request.tools or ()}
