@@ -76,7 +76,7 @@ class BackChannel:
         self, method: str, params: dict[str, Any] | None, obstacle: Callable[[], Exception | None]
     ) -> dict[str, Any]:
         """Send the request; cancelling this sends ``notifications/cancelled``."""
-        request = _RawRequest.model_construct(method=method, params=params)
+        request = _RawRequest(method=method, params=params)
         try:
             answer = await self._session.send_request(cast(Any, request), _RawResult, metadata=self._metadata)
         except ValidationError as error:
