@@ -23,7 +23,9 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: dict[str, tuple[str, str]] = {
     "call": ("upcall.cli.call:call", "Call a tool of an MCP server, and answer its sampling requests."),
     "demo": ("upcall.cli.demo:demo", "See a server sample, on the modern and on the legacy protocol."),
+    "init": ("upcall.cli.init:init", "Write a policy file to begin with, here or for the user."),
     "model": ("upcall.cli.model:model", "List models; install the embedded one."),
+    "policy": ("upcall.cli.policy:policy", "Check the policy file; explain what it says."),
 }
 
 
@@ -91,6 +93,8 @@ def main(verbose: bool) -> None:
     \b
     Examples:
       upcall demo              a server that samples, at work, with the embedded model
+      upcall call 'python server.py' TOOL key=value
+                               one call of a server of yours, its sampling answered
       upcall model install     the embedded model, once; works offline from then on
       upcall model list        which models there are, and what each one needs
     """

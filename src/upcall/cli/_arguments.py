@@ -20,13 +20,21 @@ from typing import Any
 import click
 import msgspec
 
-from upcall.cli._visible import visible
+from upcall.wire import visible
 
 __all__ = ["Word", "WrongCall", "fit", "nearest", "parameters_of", "read_words"]
 
 _WORD = re.compile(r"([^=]+?)(:=|=)(.*)", re.DOTALL)
 _LITERALS = {"true": True, "false": False}
-_KINDS = ("string", "integer", "number", "boolean", "null", "array", "object")
+_KINDS = {
+    "string": "a text",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+    "array": "a JSON array",
+    "object": "a JSON object",
+}
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -143,7 +151,7 @@ def _value(word: Word, part: Any, schema: Mapping[str, Any]) -> Any:
             continue
     if not kinds:
         return word.value
-    wanted = [kind for kind in kinds if kind != "null"] or kinds
+    wanted = [_KINDS[kind] for kind in kinds if kind != "null"] or ["null"]
     raise WrongCall(
         f"{word.name} must be {' or '.join(wanted)}, not {word.value[:80]!r}."
         + (f" Write {word.name}:='[…]'." if "array" in kinds else "")
@@ -192,7 +200,7 @@ def _choices(resolved: Mapping[str, Any], depth: int) -> list[Any]:
 def _type_in_words(part: Any, schema: Mapping[str, Any], depth: int = 4) -> str:
     resolved = _resolved(part, schema)
     if choices := resolved.get("enum"):
-        return "one of " + ", ".join(json.dumps(choice, ensure_ascii=False) for choice in choices)
+        return " or ".join(json.dumps(choice, ensure_ascii=False) for choice in choices)
     options = [
         _type_in_words(option, schema, depth - 1) for option in _choices(resolved, depth) if option != {"type": "null"}
     ]

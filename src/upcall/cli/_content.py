@@ -6,12 +6,18 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["blocks_of", "in_words", "limits_of", "preferences_of", "result_rows", "tools_of"]
+__all__ = ["blocks_of", "clipped", "in_words", "limits_of", "preferences_of", "result_rows", "tools_of"]
 
 
 def blocks_of(content: Any) -> list[dict[str, Any]]:
     """Content as a list of blocks, however it was written."""
     return content if isinstance(content, list) else [content]
+
+
+def clipped(text: str, most: int) -> str:
+    """The first ``most`` characters of ``text``, and how many more there are."""
+    left = len(text) - most
+    return text if left <= 0 else f"{text[:most]} … and {left:,} more characters (--full shows them)"
 
 
 def in_words(block: Mapping[str, Any]) -> str:

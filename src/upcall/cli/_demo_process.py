@@ -8,13 +8,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TextIO
 
 import anyio
 from anyio.abc import Process
 
 from upcall.cli._target import Target, inherited_environment, lines_to
 from upcall.cli._watcher import Watcher
-from upcall.errors import ServerUnavailable
+from upcall.errors import ServerUnavailable, UpcallError
 
 __all__ = ["over_http", "over_stdio"]
 
@@ -36,27 +37,40 @@ async def over_stdio(report: Path, watcher: Watcher) -> AsyncIterator[Target]:
 async def over_http(report: Path, watcher: Watcher) -> AsyncIterator[Target]:
     """A server that listens on a free port of this machine until the block is left.
 
+    What it says is told when the demo fails; a server that is interrupted complains of things that are meant to be.
+
     Raises:
         ServerUnavailable: It ended, or does not listen in time.
     """
+    said: list[str] = []
+    try:
+        with lines_to(said.append) as output:
+            async with _served(report, output) as url:
+                yield Target(url=url)
+    except UpcallError:
+        for line in said:
+            watcher.overheard(line)
+        raise
+
+
+@asynccontextmanager
+async def _served(report: Path, output: TextIO) -> AsyncIterator[str]:
     port = _free_port()
-    command = (*_SERVER, "--http", str(port), "--report", str(report))
-    with lines_to(watcher.overheard) as stderr:
+    process = await anyio.open_process(
+        (*_SERVER, "--http", str(port), "--report", str(report)),
+        stdin=None,
+        stdout=output,
+        stderr=output,
+        env=inherited_environment(),
         # A session of its own, so that Ctrl-C reaches this process alone, which then ends the other in order.
-        process = await anyio.open_process(
-            command,
-            stdin=None,
-            stdout=stderr,
-            stderr=stderr,
-            env=inherited_environment(),
-            start_new_session=os.name == "posix",
-        )
-        async with process:
-            try:
-                await _listening(process, port)
-                yield Target(url=f"http://127.0.0.1:{port}/mcp")
-            finally:
-                await _end(process)
+        start_new_session=os.name == "posix",
+    )
+    async with process:
+        try:
+            await _listening(process, port)
+            yield f"http://127.0.0.1:{port}/mcp"
+        finally:
+            await _end(process)
 
 
 def _free_port() -> int:

@@ -7,11 +7,10 @@ from typing import Any
 import click
 import msgspec
 
-from upcall.cli._visible import visible
 from upcall.cli._watcher import Peer, Sample, Watcher
 from upcall.errors import UpcallError
 from upcall.host import Entry
-from upcall.wire import encode
+from upcall.wire import encode, visible
 
 __all__ = ["Journal"]
 

@@ -1,6 +1,6 @@
 """Pens: how lines look, for a person at a terminal or for a pipe. What is written is `_transcript`'s matter.
 
-Whatever a pen is given, it makes visible first (`_visible`), so that no caller can forget to.
+Whatever a pen is given, it makes visible first, so that no caller can forget to.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import click
 
-from upcall.cli._visible import visible
+from upcall.wire import visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -42,7 +42,7 @@ class Pen(Protocol):
     def text(self, text: str, *, style: str = "", indent: int = 0) -> None:
         """Running text."""
 
-    def aside(self, text: str) -> None:
+    def aside(self, text: str, *, indent: int = 0) -> None:
         """A remark on standard error."""
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -82,8 +82,8 @@ class PlainPen:
         for line in visible(text).split("\n"):
             self._write((" " * indent + line).rstrip())
 
-    def aside(self, text: str) -> None:
-        click.echo(visible(text), err=True)
+    def aside(self, text: str, *, indent: int = 0) -> None:
+        click.echo(" " * indent + visible(text), err=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         cells = [[visible(cell) for cell in row] for row in (columns, *rows)]
@@ -144,11 +144,13 @@ class TerminalPen:
 
         self._columns([(Text(visible(text), style=style, overflow="fold"),)], indent=indent)
 
-    def aside(self, text: str) -> None:
+    def aside(self, text: str, *, indent: int = 0) -> None:
         if sys.stderr.isatty():
-            self.text(text, style="dim")  # the same terminal: only its owner can write past the moving line
+            self.text(
+                text, style="dim", indent=indent
+            )  # the same terminal: only its owner can write past the moving line
         else:
-            click.echo(visible(text), err=True)
+            click.echo(" " * indent + visible(text), err=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         from rich.table import Table

@@ -16,13 +16,12 @@ import anyio
 import click
 
 from upcall.cli._target import Target, transport_to
-from upcall.cli._visible import visible
 from upcall.cli._watcher import Peer, Sample, Watcher
 from upcall.errors import SamplingError, ServerUnavailable, UpcallError
 from upcall.host import Entry, Host
 from upcall.host.sdk import dump
 from upcall.models import Model
-from upcall.wire import LATEST_MODERN, Era, era_of
+from upcall.wire import LATEST_MODERN, Era, era_of, visible
 
 if TYPE_CHECKING:
     import mcp_types

@@ -6,6 +6,7 @@ Arrows say which way a thing went: ``→`` to the server, ``←`` from it.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from inspect import cleandoc
 from time import monotonic
@@ -14,12 +15,12 @@ from typing import Any
 import click
 
 from upcall.cli._arguments import parameters_of
-from upcall.cli._content import blocks_of, in_words, limits_of, preferences_of, result_rows, tools_of
+from upcall.cli._content import blocks_of, clipped, in_words, limits_of, preferences_of, result_rows, tools_of
 from upcall.cli._pen import Pen
-from upcall.cli._visible import clipped, visible
 from upcall.cli._watcher import Peer, Sample, Watcher
 from upcall.host import Entry
 from upcall.models import Adjustment
+from upcall.wire import visible
 
 __all__ = ["Result", "Transcript", "tokens_of"]
 
@@ -116,7 +117,7 @@ class Transcript(Watcher):
         self._pen.text(": ".join(filter(None, (level, logger, said))), style="dim", indent=2)
 
     def overheard(self, line: str) -> None:
-        self._pen.aside(f"  {line}")
+        self._pen.aside(line, indent=2)
 
     def returned(self, result: dict[str, Any]) -> None:
         failed = bool(result.get("isError"))
@@ -154,7 +155,10 @@ class Transcript(Watcher):
 
 
 class Result(Watcher):
-    """Writes the tool's result on standard output, and nothing else; a tool's error goes to standard error."""
+    """Writes the tool's result on standard output, and nothing else; a tool's error goes to standard error.
+
+    A pipe gets the result as it is, a terminal gets it made visible.
+    """
 
     def listed(self, tools: list[dict[str, Any]]) -> None:
         for tool in tools:
@@ -164,7 +168,9 @@ class Result(Watcher):
         click.echo(visible(line), err=True)
 
     def returned(self, result: dict[str, Any]) -> None:
-        click.echo(visible("\n".join(result_rows(result))), err=bool(result.get("isError")))
+        text, failed = "\n".join(result_rows(result)), bool(result.get("isError"))
+        stream = sys.stderr if failed else sys.stdout
+        click.echo(visible(text) if stream.isatty() else text, err=failed)
 
     def refused(self, code: int, message: str) -> None:
         click.echo(visible(f"Error {code}: {message}"), err=True)

@@ -17,9 +17,9 @@ from upcall.cli._run import run
 from upcall.cli._talk import EraChoice, Talk, talk_to
 from upcall.cli._target import read_target
 from upcall.cli._transcript import Result, Transcript
-from upcall.cli._visible import visible
 from upcall.cli._watcher import Sample, Watcher
 from upcall.errors import UpcallError
+from upcall.wire import visible
 
 __all__ = ["call"]
 
@@ -44,13 +44,16 @@ __all__ = ["call"]
     type=click.Choice(["auto", "legacy", "modern"]),
     default="auto",
     show_default=True,
-    help="Revision of the protocol: up to 2025-11-25, 2026-07-28 and later, or the latest that the server speaks.",
+    help="Revision of the protocol: the latest that the server speaks, up to 2025-11-25, or 2026-07-28 and later.",
 )
 @click.option(
     "--input", "given", type=click.File("rb"), metavar="FILE", help="A JSON object of arguments; `-` is stdin."
 )
 @click.option(
-    "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Give up after so long."
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Give up after so long; without it, wait.",
 )
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Sent to a URL; repeat for more.")
 @click.option(
@@ -80,7 +83,8 @@ def call(
 ) -> None:
     """Call a tool of an MCP server, and answer its sampling requests.
 
-    SERVER is a command line in quotes, or a URL. Without TOOL its tools are listed.
+    SERVER is a command line in quotes, or a URL. Without TOOL its tools are listed. Every step is shown as it happens;
+    `upcall --verbose call …` also shows what the libraries log, and the whole story of a failure.
 
     \b
     Arguments:
@@ -97,11 +101,11 @@ def call(
 
     \b
     Exit codes:
-      0  the tool's result was printed
-      1  the tool answered with an error
-      2  used wrongly: no such tool, wrong arguments
-      3  no connection, the server failed, or --timeout is over
-      4  a sampling request failed or was refused
+      0    the tool's result was printed
+      1    the tool answered with an error
+      2    used wrongly: no such tool, wrong arguments
+      3    no connection, the server failed, or --timeout is over
+      4    a sampling request failed or was refused
       130  interrupted
     """
     if as_json and quiet:

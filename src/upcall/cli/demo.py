@@ -20,7 +20,7 @@ from upcall.cli._target import Target
 from upcall.cli._transcript import Transcript
 from upcall.cli._watcher import Sample, Watcher
 from upcall.cli.model import install
-from upcall.errors import ConfigurationError, SamplingError
+from upcall.errors import SamplingError, UpcallError
 from upcall.models import Model
 from upcall.models.embedded import find_weights
 
@@ -144,9 +144,7 @@ async def _play(model: Model, lines: int, report: Path) -> int:
             pen.busy(None)
     written = _archived(report) - before
     if written != sum(tally.calls for tally in tallies):
-        raise ConfigurationError(
-            f"The server said that it wrote the report, but {report.name} has {written} new entries."
-        )
+        raise UpcallError(f"The server said that it wrote the report, but {report.name} has {written} new entries.")
     _summarise(pen, tallies, report, written)
     return 0
 
@@ -157,7 +155,7 @@ async def _archive(talk: Talk, line: str, pen: Pen) -> None:
     if not await talk.call(_TOOL, {"log_line": line}):
         if talk.failed:
             raise SamplingError("A sampling request failed.", detail=str(talk.failed[-1].ended.fault))
-        raise ConfigurationError("The server could not archive an entry.")
+        raise UpcallError("The server could not archive an entry.")
 
 
 def _archived(report: Path) -> int:

@@ -1,0 +1,151 @@
+"""`upcall policy`: is the policy file right, and what does it say about a server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import click
+import msgspec
+
+from upcall.cli import _console
+from upcall.errors import ConfigurationError, InvalidRequest
+from upcall.host.policy import (
+    Explanation,
+    Policy,
+    advice_on,
+    check_policy,
+    explain,
+    find_policy,
+    is_pattern,
+    load_policy,
+    read_policy_text,
+)
+from upcall.models.catalog import why_unusable
+from upcall.wire import SamplingCapability, SamplingRequest, check_request, decode_request, visible
+
+__all__ = ["policy"]
+
+_COMMAND = "command/"
+
+
+@click.group()
+def policy() -> None:
+    """Check the policy file; explain what it says.
+
+    \b
+    The file is upcall.toml: what UPCALL_POLICY names, else the project's (here or above), else the user's own.
+    `upcall init` writes one.
+    """
+
+
+@policy.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def check(file: Path | None) -> None:
+    """Say whether FILE, or the policy file that holds here, is right.
+
+    Every problem is one line with its place; the exit code is then 1.
+
+    \b
+    Examples:
+      upcall policy check
+      upcall policy check deploy/upcall.toml
+    """
+    path = file or find_policy()
+    if path is None:
+        raise ConfigurationError("There is no policy file.", hint="`upcall init` writes one.")
+    good, problems = check_policy(read_policy_text(path), str(path))
+    for problem in problems:
+        place = f"{path}:{problem.line}" if problem.line is not None else str(path)
+        click.echo(visible(f"{place}: {problem.message} {problem.hint}".rstrip()))
+    if good is None:
+        click.get_current_context().exit(1)
+    _summarise(good)
+    for remark in (*advice_on(good), *_on_models(good)):
+        _console.note(visible(f"Note: {remark}"))
+    _console.note(f"{path} is right.")
+
+
+@policy.command("explain")
+@click.option("--server", required=True, metavar="NAME", help="The server, by the name under which it is configured.")
+@click.option("--policy", "file", type=click.Path(path_type=Path), help="This file instead of the one that holds here.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@click.argument("request_file", required=False, metavar="[REQUEST]", type=click.File("rb"))
+def explain_command(server: str, file: Path | None, as_json: bool, request_file: IO[bytes] | None) -> None:
+    """Say what the policy comes to for a server, and which rule says so.
+
+    REQUEST is a JSON file with the parameters of a sampling request, or with the whole request ("-" for standard
+    input). Then limits are held against it, and the first line tells what happens to it.
+
+    \b
+    Examples:
+      upcall policy explain --server logs
+      upcall policy explain --server logs request.json
+      upcall policy explain --server logs --json | jq -r .outcome
+    """
+    request = None if request_file is None else _request(request_file.read())
+    explanation = explain(load_policy(file or find_policy()), server, request)
+    if as_json:
+        click.echo(json.dumps(msgspec.to_builtins(explanation), indent=2, ensure_ascii=False))
+    else:
+        _show(explanation)
+
+
+def _summarise(good: Policy) -> None:
+    rows = []
+    for section, server in (("default", ""), *((f"server {name}", name) for name in good.servers)):
+        rules = good.rules_for(server)
+        most = rules.limits.max_tokens
+        rows.append(
+            (
+                visible(section),
+                rules.decision,
+                visible(rules.model or "the program's"),
+                "unlimited" if most is None else f"{most:,}",
+                str(len(rules.budgets)),
+            )
+        )
+    _console.table(("SECTION", "DECISION", "MODEL", "MAX TOKENS", "BUDGETS"), rows)
+
+
+def _show(explanation: Explanation) -> None:
+    deciding = explanation.decided_by
+    click.echo(visible(f"{explanation.server}: {explanation.outcome} ({deciding.rule}, {deciding.origin})"))
+    click.echo(visible(deciding.why) + "\n")
+    rows = [(step.rule, step.outcome, step.why, str(step.origin)) for step in explanation.steps]
+    _console.table(("RULE", "VALUE", "WHY", "FROM"), [[visible(cell) for cell in row] for row in rows])
+
+
+def _request(text: bytes) -> SamplingRequest:
+    try:
+        params = json.loads(text)
+        if isinstance(params, dict) and "messages" not in params and "params" in params:
+            params = params["params"]
+        request = decode_request(params)
+        check_request(request, declared=SamplingCapability(tools={}))
+    except ValueError as error:  # bytes that are no UTF-8 are among these
+        raise click.UsageError(f"REQUEST is no JSON: {error}.") from None
+    except InvalidRequest as error:
+        raise click.UsageError(visible(f"REQUEST would be refused by any policy. {error}")) from None
+    return request
+
+
+def _on_models(good: Policy) -> Iterator[str]:
+    """Which models of the policy cannot be used here now."""
+    named = {model for server in ("", *good.servers) for model in good.rules_for(server).models}
+    named |= {other for others in good.document.alternates.values() for other in others}
+    for model in sorted(named):
+        if is_pattern(model) or model.startswith(_COMMAND):
+            continue
+        try:
+            trouble = why_unusable(model)
+        except ConfigurationError as error:
+            trouble = str(error)
+        if trouble:
+            yield f"{model} cannot be used here now. {trouble}"
+    for name, command in good.commands.items():
+        if shutil.which(command.argv[0]) is None:
+            yield f"{_COMMAND}{name} cannot be used here now. There is no program {command.argv[0]}."
