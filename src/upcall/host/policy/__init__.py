@@ -6,12 +6,20 @@
                                     └──explain(policy, server, request)──▶ Explanation
 """
 
+from upcall.host.policy.advising import advice_on
 from upcall.host.policy.defaults import DEFAULTS
 from upcall.host.policy.explaining import Explanation, Step, explain
-from upcall.host.policy.files import FILE_NAME, PolicyFile, find_policy, load_policy, user_policy_path
+from upcall.host.policy.files import (
+    FILE_NAME,
+    PolicyFile,
+    find_policy,
+    load_policy,
+    read_policy_text,
+    user_policy_path,
+)
 from upcall.host.policy.flags import FLAGS
 from upcall.host.policy.origin import Origin
-from upcall.host.policy.patterns import matches
+from upcall.host.policy.patterns import is_pattern, matches
 from upcall.host.policy.policy import Policy, check_policy, parse_policy
 from upcall.host.policy.problems import Problem
 from upcall.host.policy.rules import Budget, Limits, Rules, Verdict
@@ -56,11 +64,14 @@ __all__ = [
     "Step",
     "StoreEntry",
     "Verdict",
+    "advice_on",
     "check_policy",
     "explain",
     "find_policy",
+    "is_pattern",
     "load_policy",
     "matches",
     "parse_policy",
+    "read_policy_text",
     "user_policy_path",
 ]

@@ -39,11 +39,11 @@ def _said(kind: inspect.Type) -> str:
         case inspect.BoolType():
             return "true or false"
         case inspect.IntType(ge=least, le=most):
-            return f"a whole number from {least} to {most}"
-        case inspect.FloatType(le=most):
-            return f"a number of seconds above 0, up to {most}"
+            return f"a whole number from {least} to {most:.0e}".replace("e+", "e")
+        case inspect.FloatType():
+            return "a number of seconds, above 0 and within a year"
         case inspect.DecimalType():
-            return f"a number of US dollars from 0 to {MOST_USD}"
+            return f"a number of US dollars from 0 to {MOST_USD:.0e}".replace("e+0", "e")
         case inspect.StrType():
             return "a text in quotes"
         case inspect.VarTupleType(item_type=item, min_length=least):

@@ -21,7 +21,7 @@ from threading import Lock
 from upcall.errors import ConfigurationError
 from upcall.host.policy.policy import Policy, parse_policy
 
-__all__ = ["FILE_NAME", "PolicyFile", "find_policy", "load_policy", "user_policy_path"]
+__all__ = ["FILE_NAME", "PolicyFile", "find_policy", "load_policy", "read_policy_text", "user_policy_path"]
 
 FILE_NAME = "upcall.toml"
 VARIABLE = "UPCALL_POLICY"
@@ -82,7 +82,7 @@ def load_policy(path: Path | None) -> Policy:
     Raises:
         ConfigurationError: The file cannot be read, or something is wrong with it.
     """
-    return parse_policy("") if path is None else parse_policy(_text(path), str(path))
+    return parse_policy("") if path is None else parse_policy(read_policy_text(path), str(path))
 
 
 class PolicyFile:
@@ -145,7 +145,12 @@ def _check_owner(path: Path) -> None:
         )
 
 
-def _text(path: Path) -> str:
+def read_policy_text(path: Path) -> str:
+    """What stands in the file at ``path``.
+
+    Raises:
+        ConfigurationError: It cannot be read, or is not UTF-8.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

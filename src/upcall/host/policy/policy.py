@@ -117,11 +117,11 @@ def parse_policy(text: str, file: str | None = None) -> Policy:
     if policy is not None:
         return policy
     count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-    lines = [f"  {problem}" for problem in problems]
-    more = [f"  … and {len(lines) - _SHOWN} more; `upcall policy check` lists them."] if len(lines) > _SHOWN else []
+    lines = [str(problem) for problem in problems]
+    more = [f"… and {len(lines) - _SHOWN} more; `upcall policy check` lists them."] if len(lines) > _SHOWN else []
     raise ConfigurationError(
         f"The policy file has {count}.",
-        hint="\n" + "\n".join([*lines[:_SHOWN], *more]),
+        hint="\n".join([*lines[:_SHOWN], *more]),
         detail="\n".join([file or "A policy that is not a file:", *lines]),
     )
 
