@@ -1,0 +1,90 @@
+"""One database, with a lane for writing and one for reading, as seen from an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from upcall.errors import StoreError
+from upcall.store._connection import Backend, Work
+from upcall.store._lane import Lane
+
+__all__ = ["Database"]
+
+T = TypeVar("T")
+
+
+class Database:
+    """Has work done without blocking the event loop, within a bounded time.
+
+    Args:
+        backend: Its ``repr`` is what this database's shows.
+        writing, reading: The lanes, which may be the same.
+        timeout: Seconds that the connections wait for others; a write is given up after three times as long.
+        patience: Seconds that reading may take.
+    """
+
+    def __init__(self, backend: Backend, *, writing: Lane, reading: Lane, timeout: float, patience: float) -> None:
+        self._backend = backend
+        self._writing = writing
+        self._reading = reading
+        self._timeout = timeout
+        self._patience = patience
+
+    def __repr__(self) -> str:
+        return repr(self._backend)
+
+    async def read(self, work: Work[T]) -> T:
+        """Do ``work``, which does not write."""
+        return await self._perform(self._reading, work, self._patience + self._timeout)
+
+    async def write(self, work: Work[T], *, lock: bool = False, undo: Callable[[T], Work[object]] | None = None) -> T:
+        """Do ``work``. When this returns it is durable.
+
+        Args:
+            work: What to do.
+            lock: Keep out others that ask for the lock, in any process.
+            undo: From the result to what takes it back, for the case that the caller is gone when it is there.
+        """
+        return await self._perform(self._writing, work, 3 * self._timeout, lock=lock, undo=undo)
+
+    async def aclose(self) -> None:
+        """Finish what is waiting, and let go."""
+        with anyio.CancelScope(shield=True):
+            for lane in {self._writing, self._reading}:
+                await anyio.to_thread.run_sync(lane.close, 2 * self._timeout)
+
+    async def _perform(
+        self,
+        lane: Lane,
+        work: Work[T],
+        limit: float,
+        *,
+        lock: bool = False,
+        undo: Callable[[T], Work[object]] | None = None,
+    ) -> T:
+        future = lane.submit(work, lock=lock)
+        try:
+            async with asyncio.timeout(limit):
+                return await asyncio.wrap_future(future)
+        except (TimeoutError, asyncio.CancelledError) as error:
+            # Nobody will hear of it: what has not begun does not, what is under way is undone after it.
+            if not future.cancel() and undo is not None:
+                future.add_done_callback(partial(_take_back, lane, undo))
+            if isinstance(error, TimeoutError):
+                detail = f"no answer from {self._backend!r} within {limit:g} seconds"
+                raise StoreError("The record does not answer.", hint="Try again.", detail=detail) from error
+            raise
+
+
+def _take_back(lane: Lane, undo: Callable[[T], Work[object]], done: Future[T]) -> None:
+    if not done.cancelled() and done.exception() is None:
+        with suppress(StoreError):  # closed meanwhile: what was reserved expires, what was begun is lost
+            lane.submit(undo(done.result()), lock=True)

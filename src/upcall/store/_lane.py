@@ -1,0 +1,214 @@
+"""Lanes: threads that do work on a database, each with a connection of its own.
+
+A *job* is waiting, running or done. Waiting ones are taken in order, as many at once as the lane's batch allows, and
+done in one transaction: under load the disk is waited for once per batch, not once per job. When a batch fails, it
+is rolled back and its jobs are done one by one, so that each gets its own outcome.
+
+Invariants: a job's future is resolved after its transaction was committed or rolled back, never before; a job whose
+caller left while it waited is not done at all; a thread lives on whatever a job raises; a thread that has had
+nothing to do for a while ends and gives its connection back, and the next job starts a new one.
+
+Time is bounded: a job that waited longer than the lane's patience fails undone, and each attempt is bounded by the
+connection's own time limits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import Future
+from time import monotonic
+from typing import Any, Generic, TypeVar
+
+from upcall.errors import StoreError
+from upcall.store._connection import Backend, Connection, Work
+
+__all__ = ["Lane"]
+
+T = TypeVar("T")
+
+IDLE = 60.0
+"""Seconds after which a thread without work gives its connection back."""
+
+
+class _Job(Generic[T]):
+    def __init__(self, work: Work[T], *, lock: bool) -> None:
+        self.work = work
+        self.lock = lock
+        self.future: Future[T] = Future()
+        self.since = monotonic()
+
+
+class Lane:
+    """Does jobs on one database.
+
+    Args:
+        backend: Makes connections.
+        write: Whether the connections are to write.
+        threads: How many at most; they start when there is work for them.
+        batch: How many jobs at most share a transaction.
+        patience: Seconds that a job may wait before it is begun.
+        idle: Seconds without work after which a thread ends, ``None`` for never.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        write: bool,
+        threads: int = 1,
+        batch: int = 1,
+        patience: float,
+        idle: float | None = IDLE,
+    ) -> None:
+        self._backend = backend
+        self._write = write
+        self._most = threads
+        self._batch = batch
+        self._patience = patience
+        self._idle = idle
+        self._jobs: deque[_Job[Any]] = deque()
+        self._changed = threading.Condition()
+        self._threads: set[threading.Thread] = set()
+        self._resting = 0
+        self._closed = False
+
+    def submit(self, work: Work[T], *, lock: bool = False) -> Future[T]:
+        """Have ``work`` done; ``lock`` as in `Connection.begin`.
+
+        Raises:
+            StoreError: The lane is closed.
+        """
+        job = _Job(work, lock=lock)
+        with self._changed:
+            if self._closed:
+                raise StoreError("The record is closed.")
+            self._jobs.append(job)
+            self._changed.notify()
+            # One that rests may have been woken for an earlier job and not be up yet: count heads, not waiters.
+            if len(self._jobs) > self._resting and len(self._threads) < self._most:
+                self._start()
+        return job.future
+
+    def close(self, timeout: float) -> None:
+        """Finish what waits, and let the connections go; what is not done in ``timeout`` seconds fails."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            threads = tuple(self._threads)
+        until = monotonic() + timeout
+        for thread in threads:
+            thread.join(max(0.0, until - monotonic()))
+        with self._changed:
+            left = list(self._jobs)
+            self._jobs.clear()
+        for job in left:
+            if job.future.set_running_or_notify_cancel():
+                job.future.set_exception(StoreError("The record was closed."))
+
+    def _start(self) -> None:
+        name = f"upcall-store-{'write' if self._write else 'read'}"
+        thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def _serve(self) -> None:
+        worker = _Worker(self._backend, write=self._write)
+        try:
+            while jobs := self._take():
+                worker.perform(jobs)
+                del jobs  # a thread that waits keeps nobody's answers alive
+        finally:
+            worker.let_go()
+
+    def _take(self) -> list[_Job[Any]]:
+        """The next jobs; none when the thread is to end. In that case it has been struck off already."""
+        while True:
+            with self._changed:
+                while not self._jobs:
+                    if self._closed or not self._rest():
+                        self._threads.discard(threading.current_thread())
+                        return []
+                waiting = [self._jobs.popleft() for _ in range(min(self._batch, len(self._jobs)))]
+            # Outside of the lock: resolving a future runs its callbacks.
+            jobs = [job for job in waiting if self._in_time(job)]
+            if jobs:
+                return jobs
+
+    def _rest(self) -> bool:
+        self._resting += 1
+        try:
+            return self._changed.wait(self._idle) or bool(self._jobs)
+        finally:
+            self._resting -= 1
+
+    def _in_time(self, job: _Job[Any]) -> bool:
+        if not job.future.set_running_or_notify_cancel():
+            return False
+        if monotonic() - job.since > self._patience:
+            detail = f"waited longer than {self._patience:g} seconds for its turn"
+            job.future.set_exception(StoreError("The record is too slow at the moment.", detail=detail))
+            return False
+        return True
+
+
+class _Worker:
+    """A thread's connection, and what is done with it."""
+
+    def __init__(self, backend: Backend, *, write: bool) -> None:
+        self._backend = backend
+        self._write = write
+        self._connection: Connection | None = None
+
+    def let_go(self) -> None:
+        """Close the connection; the next job opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def perform(self, jobs: list[_Job[Any]], *, fresh: bool = False) -> None:
+        """Do them in one transaction and resolve their futures."""
+        stage = "begin"
+        try:
+            if self._connection is None:
+                fresh = True
+                self._connection = self._backend.connect(write=self._write)
+            self._connection.begin(lock=any(job.lock for job in jobs))
+            stage = "work"
+            results = [job.work(self._connection) for job in jobs]
+            stage = "commit"
+            self._connection.commit()
+        except Exception as error:
+            self._recover(jobs, stage, error, fresh=fresh)
+            return
+        for job, result in zip(jobs, results, strict=True):
+            job.future.set_result(result)
+
+    def _recover(self, jobs: list[_Job[Any]], stage: str, error: Exception, *, fresh: bool) -> None:
+        lost = self._connection is None or not self._connection.roll_back()
+        if lost:
+            self.let_go()
+        if lost and stage != "commit" and not fresh:
+            # The connection had gone bad while nobody looked. Nothing was committed, so this is no repetition.
+            self.perform(jobs, fresh=True)
+        elif len(jobs) > 1 and stage != "begin" and not (lost and stage == "commit"):
+            for job in jobs:
+                self.perform([job], fresh=fresh)
+        else:
+            told = self._backend.explain(error)
+            if lost and stage == "commit" and isinstance(told, StoreError):
+                told = StoreError(
+                    told.message, hint=told.hint, detail=f"{told.detail} (during commit: outcome unknown)"
+                )
+            for job in jobs:
+                _fail(job.future, told, error)
+
+
+def _fail(future: Future[Any], told: Exception, cause: Exception) -> None:
+    # Each caller gets an exception of its own: raising adds to its traceback.
+    mine: Exception = told
+    if isinstance(told, StoreError):
+        mine = StoreError(told.message, hint=told.hint, detail=told.detail)
+    if mine is not cause:
+        mine.__cause__ = cause
+    future.set_exception(mine)

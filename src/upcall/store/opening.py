@@ -1,0 +1,97 @@
+"""From an address to a store."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+from upcall.errors import ConfigurationError
+from upcall.store._database import Database
+from upcall.store._lane import Lane
+from upcall.store._sqlite import MEMORY, SqliteBackend
+from upcall.store._store import SqlStore
+from upcall.store._times import now
+from upcall.store.base import Store
+
+__all__ = ["default_location", "open_store"]
+
+TIMEOUT = 5.0
+PATIENCE = 30.0
+_VARIABLE = "UPCALL_STORE"
+_BATCH = 256
+
+
+def open_store(
+    url: str | Path | None = None,
+    *,
+    timeout: float = TIMEOUT,
+    patience: float = PATIENCE,
+    clock: Callable[[], datetime] = now,
+) -> Store:
+    """The store at ``url``. It connects when it is entered (``async with``) or first used.
+
+    Args:
+        url: A file (a path, or ``sqlite:///path``), ``:memory:``, or ``postgresql://user:password@host/database``;
+            ``None`` for `default_location`.
+        timeout: Seconds to wait for a lock, or for a connection. A write fails after three times as long at most.
+        patience: Seconds that reading may take.
+        clock: What time it is, with a time zone; for tests.
+
+    Raises:
+        ConfigurationError: ``url`` is none of these, or a driver is missing.
+    """
+    url = default_location() if url is None else url
+    if isinstance(url, str) and url.startswith(("postgresql://", "postgres://")):
+        return _postgres(url, timeout, patience, clock)
+    place = _place(url)
+    backend = SqliteBackend(place, timeout=timeout, patience=patience)
+    if place == MEMORY:
+        reading = writing = Lane(backend, write=True, batch=_BATCH, patience=timeout, idle=None)
+    else:
+        writing = Lane(backend, write=True, batch=_BATCH, patience=timeout)
+        reading = Lane(backend, write=False, threads=2, patience=patience)
+    database = Database(backend, writing=writing, reading=reading, timeout=timeout, patience=patience)
+    return SqlStore(database, clock=clock)
+
+
+def default_location() -> str | Path:
+    """``UPCALL_STORE`` where that is set, else ``upcall.db`` in the user's folder for state."""
+    named = os.environ.get(_VARIABLE)
+    if named:
+        return named
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return base / "upcall" / "upcall.db"
+
+
+def _place(url: str | Path) -> str | Path:
+    if isinstance(url, Path) or url == MEMORY:
+        return url
+    if url.startswith("sqlite:///"):
+        url = url.removeprefix("sqlite:///")
+    if not url or "://" in url:
+        raise ConfigurationError(
+            "This is no address of a record.",  # and may hold a password, so it is not repeated
+            hint="Name a file, or a database like postgresql://user@host/name.",
+        )
+    return Path(url).expanduser()
+
+
+def _postgres(url: str, timeout: float, patience: float, clock: Callable[[], datetime]) -> Store:
+    if find_spec("psycopg") is None:
+        raise ConfigurationError("PostgreSQL needs a driver.", hint="pip install 'upcall[postgres]'")
+    from upcall.store._postgres import PostgresBackend
+
+    backend = PostgresBackend(url, timeout=timeout, patience=patience)
+    writing = Lane(backend, write=True, threads=2, batch=_BATCH, patience=timeout)
+    reading = Lane(backend, write=False, threads=2, patience=patience)
+    database = Database(backend, writing=writing, reading=reading, timeout=timeout, patience=patience)
+    return SqlStore(database, clock=clock)
