@@ -52,8 +52,12 @@ class Crowd:
         asked = await self._client.session.call_tool("explain", arguments, allow_input_required=True)
         assert isinstance(asked, types.InputRequiredResult)
         assert asked.request_state is not None
-        # With the number, which the state is bound to: as plain text, small beside what the server keeps.
+        # With the number, which the state is bound to.
         self._states.append(f"{self._made} {asked.request_state}")
+
+    def kept_by_client(self) -> int:
+        """Bytes that this side keeps, which would be another process's."""
+        return sum(map(sys.getsizeof, self._states))
 
     async def resume(self) -> float:
         """Take up one call; milliseconds until its result."""
@@ -104,7 +108,7 @@ async def main(how: str, count: int) -> None:
         before = _used(how == "traced")
         for _ in range(count):
             await crowd.park()
-        each = (_used(how == "traced") - before) / count
+        each = (_used(how == "traced") - before - crowd.kept_by_client()) / count
         print(json.dumps({"parked": sampling.parked, "bytes_each": each}), flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):
             times = []
