@@ -126,6 +126,9 @@ class SamplingError(UpcallError):
     """A sampling request did not get its answer. Catch this to cover every case below."""
 
     label = "failed"
+    attempts: int = 0
+    """Calls of a provider that were made before it was raised, as far as the model that raised it knows. Each may be
+    paid, and none has a usage."""
 
 
 class SamplingUnsupported(SamplingError):

@@ -13,19 +13,26 @@ from typing import TYPE_CHECKING, Any
 from upcall.models.base import Adjustment, Completion, Model, Usage
 
 if TYPE_CHECKING:
+    from upcall.models.alternates import Alternates
     from upcall.models.anthropic import AnthropicModel
     from upcall.models.catalog import KnownModel, known_models, load_model, why_unusable
     from upcall.models.embedded import EmbeddedModel
-    from upcall.models.openai import OpenAIModel
+    from upcall.models.google import GoogleModel
+    from upcall.models.openai import OpenAIModel, OpenAIResponsesModel
+    from upcall.models.retrying import Retrying
 
 __all__ = [
     "Adjustment",
+    "Alternates",
     "AnthropicModel",
     "Completion",
     "EmbeddedModel",
+    "GoogleModel",
     "KnownModel",
     "Model",
     "OpenAIModel",
+    "OpenAIResponsesModel",
+    "Retrying",
     "Usage",
     "known_models",
     "load_model",
@@ -33,10 +40,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Alternates": "alternates",
     "AnthropicModel": "anthropic",
     "EmbeddedModel": "embedded",
+    "GoogleModel": "google",
     "KnownModel": "catalog",
     "OpenAIModel": "openai",
+    "OpenAIResponsesModel": "openai",
+    "Retrying": "retrying",
     "known_models": "catalog",
     "load_model": "catalog",
     "why_unusable": "catalog",

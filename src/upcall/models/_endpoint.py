@@ -18,17 +18,35 @@ REDACTED = "[redacted]"
 
 
 class Provider:
-    """What is fixed about a provider: its name for people, its SDK, its variables and its own address."""
+    """What is fixed about a provider: its name for people, its SDK, its variables and its own address.
 
-    def __init__(self, title: str, *, sdk: str, client: str, path: str, home: str) -> None:
+    Args:
+        title: Its name for people.
+        sdk: The SDK's module.
+        extra: The extra that installs it.
+        home: The provider's own address.
+        key_variables: Environment variables that may hold the key; the first that is set counts.
+        url_variable: Environment variable that may hold another address.
+    """
+
+    def __init__(
+        self, title: str, *, sdk: str, extra: str, home: str, key_variables: tuple[str, ...], url_variable: str
+    ) -> None:
         self.title = title
         self.sdk = sdk
-        """Name of the SDK's module, of the extra that installs it, and of the prefix in model strings."""
-        self.client = client
-        self.path = path
+        self.extra = extra
         self.home = home
-        self.key_variable = f"{sdk.upper()}_API_KEY"
-        self.url_variable = f"{sdk.upper()}_BASE_URL"
+        self.key_variables = key_variables
+        self.url_variable = url_variable
+
+    @property
+    def key_variable(self) -> str:
+        """The variable to name where a key is missing."""
+        return self.key_variables[0]
+
+    def key(self) -> str | None:
+        """The key in the environment, or ``None``."""
+        return next(filter(None, map(os.environ.get, self.key_variables)), None)
 
     def is_home(self, url: str) -> bool:
         """Whether ``url`` is the provider's own, regional hosts included."""
@@ -73,7 +91,7 @@ class Endpoint:
         """The key to send, or ``None`` where there is none for this address."""
         if self._own_key:
             return self._own_key
-        return (os.environ.get(self._provider.key_variable) or None) if self._may_use_variable else None
+        return self._provider.key() if self._may_use_variable else None
 
     def clean(self, text: str) -> str:
         """``text`` without anything of the credentials."""

@@ -1,17 +1,15 @@
-"""The SDKs' exceptions → the error tree of `upcall.errors`.
+"""What a provider or its SDK says went wrong → the error tree of `upcall.errors`.
 
-Both official SDKs have the same classes under the same names; ``sdk`` is the module of the one in use. What a
-provider says in its own words goes to ``detail`` alone, cleaned of the credentials.
+What a provider says in its own words goes to ``detail`` alone, cleaned of the credentials.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from time import time
-from typing import Any
+from typing import Literal, NamedTuple
 
 from upcall.errors import (
     AuthenticationFailed,
@@ -24,7 +22,7 @@ from upcall.errors import (
     UnsupportedContent,
 )
 
-__all__ = ["complaint_of", "failure_of"]
+__all__ = ["Fault", "failure_of"]
 
 _DETAIL_LENGTH = 2000
 _NUMBER = re.compile(r"\d{1,9}(\.\d+)?")
@@ -35,36 +33,44 @@ _NO_SUCH_INPUT = re.compile(
 )
 
 
-def complaint_of(error: Exception) -> str:
-    """The provider's own words, as text."""
-    body = getattr(error, "body", None)
-    return json.dumps(body, ensure_ascii=False) if isinstance(body, dict | list) else str(body or error)
+class Fault(NamedTuple):
+    """A failed request, in no SDK's terms."""
+
+    kind: Literal["status", "timeout", "connection", "text", "body"]
+    """A status that says no; no answer in time; no connection, or a broken one; text of ours that is no Unicode; an
+    answer that is no JSON object."""
+    words: str
+    """What the provider or the SDK says."""
+    status: int = 0
+    headers: Mapping[str, str] = {}
+    """The answer's, under names in lower case."""
 
 
-def failure_of(error: Exception, sdk: Any, *, title: str, clean: Callable[[str], str]) -> SamplingError:
-    """The error of ours for one of the SDK's, to be raised ``from None``: the SDK's own holds the request's headers."""
-    detail = clean(f"{type(error).__name__}: {complaint_of(error)}")[:_DETAIL_LENGTH]
-    if isinstance(error, sdk.APIStatusError) and not isinstance(error, sdk.APIResponseValidationError):
-        return _of_status(error, title, detail)
-    if isinstance(error, sdk.APITimeoutError):
-        return ModelTimedOut(f"{title} did not answer in time.", detail=detail)
-    if isinstance(error, sdk.APIConnectionError):
-        return ModelUnavailable(f"{title} cannot be reached, or broke off.", detail=detail)
-    if isinstance(error, UnicodeEncodeError):
-        return InvalidRequest("The request contains text that is no valid Unicode.", detail=detail)
-    return ModelUnavailable(f"{title} answered with something that is no JSON object.", detail=detail)
+def failure_of(fault: Fault, *, title: str, clean: Callable[[str], str]) -> SamplingError:
+    """The error of ours, to be raised ``from None``: the SDK's own holds the request's headers."""
+    detail = clean(fault.words)[:_DETAIL_LENGTH]
+    match fault.kind:
+        case "status":
+            return _of_status(fault, title, f"status {fault.status}, {detail}")
+        case "timeout":
+            return ModelTimedOut(f"{title} did not answer in time.", detail=detail)
+        case "connection":
+            return ModelUnavailable(f"{title} cannot be reached, or broke off.", detail=detail)
+        case "text":
+            return InvalidRequest("The request contains text that is no valid Unicode.", detail=detail)
+        case "body":
+            return ModelUnavailable(f"{title} answered with something that is no JSON object.", detail=detail)
 
 
-def _of_status(error: Any, title: str, detail: str) -> SamplingError:
-    status: int = error.status_code
-    detail = f"status {status}, {detail}"
-    complaint = complaint_of(error)
-    if status in (401, 403):
+def _of_status(fault: Fault, title: str, detail: str) -> SamplingError:
+    status, complaint = fault.status, fault.words
+    # Google answers a wrong key with 400.
+    if status in (401, 403) or "API_KEY_INVALID" in complaint:
         return AuthenticationFailed(f"{title} does not accept the key for this model.", detail=detail, status=status)
     if status in (408, 504):
         return ModelTimedOut(f"{title} did not answer in time.", detail=detail, status=status)
     if status == 429 and "insufficient_quota" not in complaint:
-        after = _retry_after(error.response.headers)
+        after = _retry_after(fault.headers)
         hint = "" if after is None else f"Try again in {after:.0f} seconds."
         return RateLimited(f"{title} asks to slow down.", hint=hint, detail=detail, status=status, retry_after=after)
     if status in (402, 429):
@@ -85,7 +91,7 @@ def _of_status(error: Any, title: str, detail: str) -> SamplingError:
     return ModelRejected(f"{title} does not serve this request as it stands.", detail=detail, status=status)
 
 
-def _retry_after(headers: Any) -> float | None:
+def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds, from ``retry-after-ms`` or ``retry-after`` (RFC 9110, 10.2.3: seconds or a date)."""
     milliseconds, given = headers.get("retry-after-ms", ""), headers.get("retry-after", "")
     if _NUMBER.fullmatch(milliseconds):

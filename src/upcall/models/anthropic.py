@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
+from upcall.models._client import Client, SdkClient
 from upcall.models._endpoint import Provider
 from upcall.models._transport import ProviderModel
 from upcall.models.base import Completion
 from upcall.models.codecs import Encoded
 from upcall.models.codecs import anthropic as codec
-from upcall.wire import SamplingRequest
+from upcall.wire import SamplingRequest, ToolUse
 
 __all__ = ["ANTHROPIC", "AnthropicModel"]
 
 ANTHROPIC = Provider(
-    "Anthropic", sdk="anthropic", client="AsyncAnthropic", path="/v1/messages", home="https://api.anthropic.com"
+    "Anthropic",
+    sdk="anthropic",
+    extra="anthropic",
+    home="https://api.anthropic.com",
+    key_variables=("ANTHROPIC_API_KEY",),
+    url_variable="ANTHROPIC_BASE_URL",
 )
 
 
@@ -29,13 +36,13 @@ class AnthropicModel(ProviderModel):
         api_key: The key; ``ANTHROPIC_API_KEY`` when ``None``, which goes to Anthropic or ``ANTHROPIC_BASE_URL`` only.
         base_url: Another server that speaks the Messages API, without ``/v1``.
         timeout: Seconds for a whole request, 600 when ``None``.
-        max_retries: How often the SDK may repeat a request that failed for passing reasons. Each may be paid.
 
     Raises:
         ConfigurationError: ``name`` is empty, or ``base_url`` is no HTTP address.
     """
 
     _provider = ANTHROPIC
+    _prefix = "anthropic"
 
     def __init__(
         self,
@@ -44,9 +51,11 @@ class AnthropicModel(ProviderModel):
         api_key: str | None = None,
         base_url: str | None = None,
         timeout: float | None = None,
-        max_retries: int = 0,
     ) -> None:
-        super().__init__(name, api_key=api_key, base_url=base_url, timeout=timeout, max_retries=max_retries)
+        super().__init__(name, api_key=api_key, base_url=base_url, timeout=timeout)
+
+    def _connect(self, sdk: ModuleType) -> Client:
+        return SdkClient(sdk, sdk.AsyncAnthropic, self._endpoint, path="/v1/messages", timeout=self._timeout)
 
     def _encode(self, request: SamplingRequest) -> Encoded:
         return codec.encode(request, model=self._model, refused=self._refused, recall=self._reasoning.recall)
@@ -54,5 +63,5 @@ class AnthropicModel(ProviderModel):
     def _decode(self, body: Mapping[str, Any], request: SamplingRequest, encoded: Encoded) -> Completion:
         return codec.decode(body, request, encoded)
 
-    def _reasoning_of(self, body: dict[str, Any]) -> Mapping[str, Any]:
+    def _reasoning_of(self, body: dict[str, Any], uses: Sequence[ToolUse]) -> Mapping[str, Any]:
         return codec.reasoning_of(body)

@@ -34,7 +34,8 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
 
     field: str
     """The request's field in the wire's spelling: ``temperature``, ``stopSequences``, ``tools[2].name`` …"""
-    action: Literal["dropped", "clamped", "renamed", "merged", "emulated", "converted", "cut"]
+    action: Literal["dropped", "clamped", "renamed", "merged", "emulated", "converted", "cut", "repeated", "replaced"]
+    """The last two are of the field ``model``: it was asked again, or another one was asked in its place."""
     reason: str
     """One sentence for the person who reads the record."""
 
@@ -46,6 +47,10 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
     """``None`` when the provider did not say."""
     adjustments: tuple[Adjustment, ...] = ()
+    attempts: int = 1
+    """Calls of a provider that were made for it. ``usage`` is that of the last one; what the others cost is unknown."""
+    answered_by: str = ""
+    """Model string of the one that answered, where that is another than the one that was asked."""
 
 
 @runtime_checkable

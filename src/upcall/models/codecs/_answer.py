@@ -11,7 +11,7 @@ from upcall.errors import InvalidAnswer
 from upcall.models.base import Completion, Usage
 from upcall.models.codecs._encoded import Encoded, Notes
 from upcall.models.codecs._stops import AnswerBlock, cut
-from upcall.wire import ImageContent, SamplingRequest, SamplingResult, TextContent, ToolUse
+from upcall.wire import AudioContent, ImageContent, SamplingRequest, SamplingResult, TextContent, ToolUse
 
 __all__ = ["camel", "completion", "parsed"]
 
@@ -80,7 +80,7 @@ def completion(
 
 def _one_block(blocks: list[AnswerBlock], notes: Notes) -> AnswerBlock:
     text = "".join(block.text for block in blocks if isinstance(block, TextContent))
-    images = [block for block in blocks if isinstance(block, ImageContent)]
-    if len(images) > (0 if text else 1):
-        notes.add("content", "dropped", "The answer is one block; images beside it are left out.")
-    return images[0] if images and not text else TextContent(text=text)
+    media = [block for block in blocks if isinstance(block, ImageContent | AudioContent)]
+    if len(media) > (0 if text else 1):
+        notes.add("content", "dropped", "The answer is one block; images and sounds beside it are left out.")
+    return media[0] if media and not text else TextContent(text=text)

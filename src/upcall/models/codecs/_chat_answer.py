@@ -9,10 +9,11 @@ import msgspec
 from upcall.errors import InvalidAnswer
 from upcall.models.base import Completion, Usage
 from upcall.models.codecs._answer import camel, completion, parsed
+from upcall.models.codecs._calls import Call, uses_of
 from upcall.models.codecs._encoded import Encoded, Notes
 from upcall.models.codecs._media import image_of_data_url
 from upcall.models.codecs._stops import AnswerBlock
-from upcall.wire import SamplingRequest, TextContent, ToolUse
+from upcall.wire import SamplingRequest, TextContent
 
 __all__ = ["decode", "reasoning_of"]
 
@@ -32,7 +33,7 @@ class _Function(msgspec.Struct):
     arguments: str | dict[str, Any] | None = None
 
 
-class _Call(msgspec.Struct):
+class _ToolCall(msgspec.Struct):
     function: _Function
     id: str | None = None
 
@@ -40,7 +41,7 @@ class _Call(msgspec.Struct):
 class _Message(msgspec.Struct):
     content: str | list[dict[str, Any]] | None = None
     refusal: str | None = None
-    tool_calls: list[_Call] | None = None
+    tool_calls: list[_ToolCall] | None = None
     images: list[dict[str, Any]] | None = None
     """Not OpenAI's: how several servers give back what a model drew."""
 
@@ -85,13 +86,14 @@ def decode(body: object, request: SamplingRequest, encoded: Encoded) -> Completi
     if message.refusal:
         blocks.append(TextContent(text=message.refusal))
         stop_reason = "refusal"
-    blocks += _uses(message.tool_calls or [], request, encoded, notes, cut=reason == "length")
+    calls = [Call(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ()]
+    blocks += uses_of(calls, request, encoded, notes, cut=reason == "length")
     return completion(
         blocks,
         request,
         encoded,
         notes,
-        model=answer.model or str(encoded.body["model"]),
+        model=answer.model or encoded.model,
         stop_reason=stop_reason,
         usage=_usage(answer.usage),
     )
@@ -111,53 +113,6 @@ def _content(message: _Message, notes: Notes) -> list[AnswerBlock]:
         else:
             notes.add("content", "dropped", f"A part of type {kind!r} has no place in an answer.")
     return blocks
-
-
-def _uses(
-    calls: list[_Call], request: SamplingRequest, encoded: Encoded, notes: Notes, *, cut: bool
-) -> list[AnswerBlock]:
-    taken = {block.id for turn in request.messages for block in turn.blocks if isinstance(block, ToolUse)}
-    taken.update(call.id for call in calls if call.id)
-    uses: list[AnswerBlock] = []
-    for number, call in enumerate(calls, start=1):
-        name = encoded.names.get(call.function.name, call.function.name)
-        may_be_cut = cut and number == len(calls)
-        try:
-            arguments = _arguments(
-                call.function.arguments, none_is_fine=not may_be_cut and not _requires(name, request)
-            )
-        except msgspec.DecodeError as error:
-            if may_be_cut:
-                notes.add("content", "cut", "The last tool use was cut at maxTokens and is left out.")
-                break
-            raise InvalidAnswer(
-                f"The model called {name!r} with arguments that are no JSON object.", detail=str(error)
-            ) from None
-        uses.append(ToolUse(id=call.id or _new_id(taken), name=name, input=arguments))
-    return uses
-
-
-def _requires(name: str, request: SamplingRequest) -> bool:
-    """Whether the tool has arguments that it requires."""
-    return any(tool.input_schema.get("required") for tool in request.tools or () if tool.name == name)
-
-
-def _arguments(given: str | dict[str, Any] | None, *, none_is_fine: bool) -> dict[str, Any]:
-    """The arguments as an object. Several servers send no text at all for a tool that requires no arguments."""
-    if isinstance(given, dict):
-        return given
-    if none_is_fine and not (given or "").strip():
-        return {}
-    return msgspec.json.decode(given or "", type=dict[str, Any])
-
-
-def _new_id(taken: set[str]) -> str:
-    """An id for a call that came without; some servers send none."""
-    number = 1
-    while f"call_{number}" in taken:
-        number += 1
-    taken.add(f"call_{number}")
-    return f"call_{number}"
 
 
 def _usage(counts: _Counts | None) -> Usage | None:

@@ -22,6 +22,8 @@ _EVERYTHING = SamplingCapability(tools={}, context={})
 class Encoded(msgspec.Struct, frozen=True, kw_only=True):
     """A request in a provider's words, with what its decoder needs to read the answer."""
 
+    model: str
+    """The provider's name for the model."""
     body: dict[str, Any]
     """The JSON object to send."""
     headers: dict[str, str] = {}
@@ -31,6 +33,8 @@ class Encoded(msgspec.Struct, frozen=True, kw_only=True):
     """Tool names as sent → as the request has them; only those that differ."""
     cut_at: tuple[str, ...] = ()
     """Stop sequences that were not sent; the decoder cuts the answer at them."""
+    negotiable: frozenset[str] = frozenset()
+    """What was sent and can be left out, or put otherwise, if the provider refuses it: parameters, `quirks.PREFILL`."""
 
 
 class Notes:

@@ -8,21 +8,25 @@ import re
 from upcall.errors import InvalidRequest, UnsupportedContent
 from upcall.wire import AudioContent, ImageContent
 
-__all__ = ["COMMON_IMAGES", "audio_format", "checked_image", "data_url", "image_of_data_url"]
+__all__ = ["COMMON_IMAGES", "audio_format", "checked_audio", "checked_image", "data_url", "image_of_data_url"]
 
 COMMON_IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 """What Anthropic and OpenAI take."""
 
-_SAME_TYPE = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png"}
-_AUDIO_FORMATS = {
-    "audio/wav": "wav",
-    "audio/wave": "wav",
-    "audio/x-wav": "wav",
-    "audio/vnd.wave": "wav",
-    "audio/mpeg": "mp3",
-    "audio/mp3": "mp3",
-    "audio/x-mp3": "mp3",
+_SAME_TYPE = {
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-png": "image/png",
+    "audio/wave": "audio/wav",
+    "audio/x-wav": "audio/wav",
+    "audio/vnd.wave": "audio/wav",
+    "audio/mpeg": "audio/mp3",
+    "audio/x-mp3": "audio/mp3",
+    "audio/x-aiff": "audio/aiff",
+    "audio/x-aac": "audio/aac",
+    "audio/x-flac": "audio/flac",
 }
+_WAV_AND_MP3 = frozenset({"audio/wav", "audio/mp3"})
 _IMAGE_TYPE = re.compile(r"image/[a-z0-9][a-z0-9.+-]*")
 _DATA_URL = re.compile(r"data:(image/[a-zA-Z0-9.+-]+);base64,(.+)", re.DOTALL)
 
@@ -64,21 +68,26 @@ def checked_image(block: ImageContent, where: str, *, taken: frozenset[str] | No
     return kind
 
 
-def audio_format(block: AudioContent, where: str) -> str:
-    """``wav`` or ``mp3``.
+def checked_audio(block: AudioContent, where: str, *, taken: frozenset[str]) -> str:
+    """The sound's MIME type, in the spelling of ``taken``.
 
     Raises:
-        UnsupportedContent: Any other type.
+        UnsupportedContent: The provider does not take this type.
         InvalidRequest: The data is not base64 (schema: ``format: byte``).
     """
-    name = _AUDIO_FORMATS.get(_plain_type(block.mime_type))
-    if name is None:
+    kind = _plain_type(block.mime_type)
+    if kind not in taken:
         raise UnsupportedContent(
             f"{where}: the model does not take audio of type {block.mime_type[:60]!r}.",
             hint="Convert the audio to WAV or MP3.",
         )
     _check_base64(block.data, where)
-    return name
+    return kind
+
+
+def audio_format(block: AudioContent, where: str) -> str:
+    """``wav`` or ``mp3``; raises as `checked_audio` for any other."""
+    return checked_audio(block, where, taken=_WAV_AND_MP3).removeprefix("audio/")
 
 
 def data_url(kind: str, data: str) -> str:

@@ -15,14 +15,17 @@ from upcall.wire import SamplingRequest, ToolUse
 __all__ = ["CallIds", "ToolNames"]
 
 _PLAIN = re.compile(r"[a-zA-Z0-9_-]+")
+_PLAIN_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]*")
 
 
-def _is_plain(text: str, limit: int) -> bool:
-    return len(text) <= limit and _PLAIN.fullmatch(text) is not None
+def _is_plain(text: str, limit: int, pattern: re.Pattern[str] = _PLAIN) -> bool:
+    return len(text) <= limit and pattern.fullmatch(text) is not None
 
 
-def _fit(text: str, taken: Container[str], limit: int) -> str:
+def _fit(text: str, taken: Container[str], limit: int, pattern: re.Pattern[str] = _PLAIN) -> str:
     base = re.sub(r"[^a-zA-Z0-9_-]", "_", text)[:limit] or "_"
+    if pattern.match(base) is None:
+        base = f"_{base}"[:limit]
     candidate, number = base, 1
     while candidate in taken:
         number += 1
@@ -32,19 +35,27 @@ def _fit(text: str, taken: Container[str], limit: int) -> str:
 
 
 class ToolNames:
-    """Tool names of one request, as the provider sees them. ``limit`` is the longest name it takes, in characters."""
+    """Tool names of one request, as the provider sees them.
 
-    def __init__(self, request: SamplingRequest, *, limit: int, notes: Notes) -> None:
+    Args:
+        request: Whose tools and tool uses are named.
+        limit: The longest name that the provider takes, in characters.
+        notes: Takes what was renamed.
+        any_start: Whether a name may begin with a digit or a dash.
+    """
+
+    def __init__(self, request: SamplingRequest, *, limit: int, notes: Notes, any_start: bool = True) -> None:
+        pattern = _PLAIN if any_start else _PLAIN_NAME
         offered = [tool.name for tool in request.tools or ()]
         used = [block.name for turn in request.messages for block in turn.blocks if isinstance(block, ToolUse)]
         everything = dict.fromkeys([*offered, *used])
         # Names that may stay are claimed first, so that no renamed one lands on them.
-        self._outward = {name: name for name in everything if _is_plain(name, limit)}
+        self._outward = {name: name for name in everything if _is_plain(name, limit, pattern)}
         self.inward: dict[str, str] = {}
         for name in everything:
             if name in self._outward:
                 continue
-            sent = _fit(name, {*self._outward.values()}, limit)
+            sent = _fit(name, {*self._outward.values()}, limit, pattern)
             self._outward[name] = sent
             self.inward[sent] = name
             field = f"tools[{offered.index(name)}].name" if name in offered else "messages.content.name"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
 from upcall.errors import UnsupportedContent
 from upcall.models.codecs._encoded import Notes
@@ -17,18 +18,61 @@ from upcall.wire import (
     ToolResult,
 )
 
-__all__ = ["Readable", "readable"]
+__all__ = ["Placed", "Readable", "Spoken", "failed", "readable", "spoken"]
 
 Readable: TypeAlias = TextContent | ImageContent | AudioContent
+Placed: TypeAlias = tuple[str, Readable]
+"""A block with its place in the request."""
 
 
-def readable(result: ToolResult, where: str, notes: Notes) -> list[tuple[str, Readable]]:
+class Spoken(NamedTuple):
+    """A tool result for a provider whose results are text only."""
+
+    text: str
+    moved: list[Placed]
+    """Its images and sounds, each after the label by which the text calls it; they follow the results."""
+
+
+def failed(where: str, notes: Notes) -> str:
+    """What stands in a result for ``isError``, where the provider has no mark for it."""
+    notes.add(f"{where}.isError", "converted", "The provider has no mark for it; the text says so.")
+    return "[The tool failed.]"
+
+
+def spoken(result: ToolResult, where: str, notes: Notes, *, after: Sequence[Placed]) -> Spoken:
+    """``result`` as text; its images and sounds move out of it. ``isError`` is left to the caller.
+
+    Args:
+        result: The tool result.
+        where: Its place in the request.
+        notes: Takes what was moved and converted.
+        after: What has moved out of earlier results of the same turn.
+
+    Raises:
+        UnsupportedContent: An embedded resource that is neither text, image nor sound.
+    """
+    texts: list[str] = []
+    moved: list[Placed] = []
+    seen = sum(not isinstance(block, TextContent) for _, block in after)
+    for place, block in readable(result, where, notes):
+        if isinstance(block, TextContent):
+            texts.append(block.text)
+            continue
+        notes.add(place, "converted", "A tool's result is text only; this follows in a message of the user.")
+        seen += 1
+        label = f"attachment {seen} of the tools' results"
+        texts.append(f"[{label}: see the next message]")
+        moved += [(place, TextContent(text=f"[{label}]")), (place, block)]
+    return Spoken("\n".join(texts), moved)
+
+
+def readable(result: ToolResult, where: str, notes: Notes) -> list[Placed]:
     """Each part of ``result`` with its place in the request. Empty text is left out.
 
     Raises:
         UnsupportedContent: An embedded resource that is neither text, image nor sound.
     """
-    parts: list[tuple[str, Readable]] = []
+    parts: list[Placed] = []
     for index, block in enumerate(result.content):
         place = f"{where}.content[{index}]"
         part = _as_readable(block, place, notes)

@@ -40,6 +40,7 @@ _NAME_LIMIT = 128
 _ID_LIMIT = 64
 _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 _STOP_REASONS = {"end_turn": "endTurn", "max_tokens": "maxTokens", "stop_sequence": "stopSequence"}
+_NEGOTIABLE = frozenset({"temperature", "stop_sequences"})
 _REASONING = ("thinking", "redacted_thinking")
 
 
@@ -85,7 +86,15 @@ def encode(
     if stops:
         body["stop_sequences"] = stops
     _add_tools(body, request, names, notes)
-    return Encoded(body=body, headers=headers, adjustments=notes.all(), names=names.inward, cut_at=cut_at)
+    return Encoded(
+        model=model,
+        body=body,
+        headers=headers,
+        adjustments=notes.all(),
+        names=names.inward,
+        cut_at=cut_at,
+        negotiable=quirks.negotiable(_NEGOTIABLE & body.keys(), turns),
+    )
 
 
 def _is_empty(text: str) -> bool:
@@ -250,7 +259,7 @@ def decode(body: object, request: SamplingRequest, encoded: Encoded) -> Completi
         request,
         encoded,
         notes,
-        model=message.model or str(encoded.body["model"]),
+        model=message.model or encoded.model,
         stop_reason=None if reason is None else _STOP_REASONS.get(reason, camel(reason)),
         usage=_usage(message.usage),
     )

@@ -8,7 +8,7 @@ told from the end of a turn.
 from __future__ import annotations
 
 import json
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
@@ -19,7 +19,7 @@ from upcall.models.codecs._encoded import Encoded, Notes, Recall, nothing_recall
 from upcall.models.codecs._media import COMMON_IMAGES, audio_format, checked_image, data_url
 from upcall.models.codecs._names import CallIds, ToolNames
 from upcall.models.codecs._numbers import temperature_within
-from upcall.models.codecs._results import Readable, readable
+from upcall.models.codecs._results import Placed, Readable, failed, spoken
 from upcall.models.codecs._stops import divide
 from upcall.models.codecs._turns import Turn, turns_of
 from upcall.wire import (
@@ -34,13 +34,11 @@ from upcall.wire import (
 
 __all__ = ["COMPATIBLE", "OPENAI", "Dialect", "decode", "encode", "reasoning_of"]
 
-_Placed: TypeAlias = tuple[str, Readable]
-"""A block with its place in the request."""
-
 _NAME_LIMIT = 64
 _ID_LIMIT = 40
 _MOST_STOPS = 4
 _LIMITS = ("max_completion_tokens", "max_tokens")
+_NEGOTIABLE = frozenset({"temperature", "stop", *_LIMITS})
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +98,14 @@ def encode(
         body["tools"] = [_tool(tool, names) for tool in request.tools]
         if request.tool_choice is not None:
             body["tool_choice"] = request.tool_choice.mode
-    return Encoded(body=body, adjustments=notes.all(), names=names.inward, cut_at=cut_at)
+    return Encoded(
+        model=model,
+        body=body,
+        adjustments=notes.all(),
+        names=names.inward,
+        cut_at=cut_at,
+        negotiable=quirks.negotiable(_NEGOTIABLE & body.keys(), turns),
+    )
 
 
 def _limit_name(dialect: Dialect, refused: frozenset[str], notes: Notes) -> str:
@@ -166,11 +171,11 @@ class _Messages:
 
     def _user(self, turn: Turn) -> list[dict[str, Any]]:
         results: list[dict[str, Any]] = []
-        rest: list[_Placed] = []
+        rest: list[Placed] = []
         for where, block in turn.parts:
             match block:
                 case ToolResult():
-                    message, moved = self._result(block, where, seen=sum(map(_is_media, rest)))
+                    message, moved = self._result(block, where, after=rest)
                     results.append(message)
                     rest.extend(moved)
                 case ToolUse():
@@ -179,7 +184,7 @@ class _Messages:
                     rest.append((where, block))
         return [*results, *([{"role": "user", "content": self._content(rest)}] if rest else [])]
 
-    def _content(self, parts: list[_Placed]) -> str | list[dict[str, Any]]:
+    def _content(self, parts: list[Placed]) -> str | list[dict[str, Any]]:
         texts = [block.text for _, block in parts if isinstance(block, TextContent)]
         if len(texts) == len(parts):
             # A plain string is what every server takes.
@@ -197,24 +202,9 @@ class _Messages:
                 form = audio_format(block, where)
                 return {"type": "input_audio", "input_audio": {"data": block.data, "format": form}}
 
-    def _result(self, result: ToolResult, where: str, *, seen: int) -> tuple[dict[str, Any], list[_Placed]]:
-        texts: list[str] = []
-        moved: list[_Placed] = []
-        if result.is_error:
-            self._notes.add(f"{where}.isError", "converted", "The provider has no mark for it; the text says so.")
-            texts.append("[The tool failed.]")
-        for place, block in readable(result, where, self._notes):
-            if isinstance(block, TextContent):
-                texts.append(block.text)
-                continue
-            self._notes.add(place, "converted", "A tool's result is text only; this follows in a message of the user.")
-            seen += 1
-            label = f"attachment {seen} of the tools' results"
-            texts.append(f"[{label}: see the next message]")
-            moved += [(place, TextContent(text=f"[{label}]")), (place, block)]
+    def _result(self, result: ToolResult, where: str, *, after: list[Placed]) -> tuple[dict[str, Any], list[Placed]]:
+        opening = [failed(where, self._notes)] if result.is_error else []
+        text, moved = spoken(result, where, self._notes, after=after)
+        content = "\n".join([*opening, *([text] if text else [])])
         sent = self._ids.of_result(result.tool_use_id)
-        return {"role": "tool", "tool_call_id": sent, "content": "\n".join(texts)}, moved
-
-
-def _is_media(placed: _Placed) -> bool:
-    return isinstance(placed[1], ImageContent | AudioContent)
+        return {"role": "tool", "tool_call_id": sent, "content": content}, moved

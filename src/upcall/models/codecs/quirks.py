@@ -7,9 +7,11 @@ is not in it, the transport reads the parameter's name from the 400 and asks aga
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["ANTHROPIC", "OPENAI", "PREFILL", "refused_by", "refused_parameter"]
+from upcall.models.codecs._turns import Turn
+
+__all__ = ["ANTHROPIC", "OPENAI", "PREFILL", "negotiable", "refused_by", "refused_parameter"]
 
 PREFILL = "prefill"
 """Not a parameter, but refused like one: a conversation that ends with the assistant's turn."""
@@ -33,7 +35,8 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _NO_PREFILL = re.compile(
-    r"prefill|must end with a user|last (?:message|role)\b[^.]{0,60}\buser", re.IGNORECASE | re.DOTALL
+    r"prefill|(?:must|requests?) ends? with a user|last (?:message|role)\b[^.]{0,60}\buser",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -43,11 +46,13 @@ def refused_by(table: Iterable[tuple[str, frozenset[str]]], model: str) -> froze
     return frozenset().union(*found)
 
 
-def refused_parameter(complaint: str, sent: Iterable[str]) -> str | None:
-    """The parameter among ``sent`` that a provider's ``complaint`` calls unsupported, or ``None``.
+def negotiable(parameters: Iterable[str], turns: Sequence[Turn]) -> frozenset[str]:
+    """``parameters``, and `PREFILL` where the conversation ends with the assistant's turn."""
+    return frozenset({*parameters, *([PREFILL] if turns[-1].role == "assistant" else [])})
 
-    `PREFILL` stands among ``sent`` when the conversation ended with the assistant's turn.
-    """
+
+def refused_parameter(complaint: str, sent: Iterable[str]) -> str | None:
+    """The parameter among ``sent``, or `PREFILL`, that a provider's ``complaint`` calls unsupported, or ``None``."""
     names = set(sent)
     if PREFILL in names and _NO_PREFILL.search(complaint):
         return PREFILL

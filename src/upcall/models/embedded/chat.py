@@ -63,7 +63,7 @@ def chat_of(request: SamplingRequest) -> Chat:
         body["response_format"] = {"type": "json_schema", "json_schema": shape}
     stop = tuple(filter(None, request.stop_sequences or ())) if emulation.schema is None else ()
     adjustments = (*emulation.adjustments, *notes.all(), *encoded.adjustments)
-    return Chat(encoded=Encoded(body=body, adjustments=adjustments), stop=stop, emulation=emulation)
+    return Chat(encoded=Encoded(model="local", body=body, adjustments=adjustments), stop=stop, emulation=emulation)
 
 
 class _Told:
