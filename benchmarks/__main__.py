@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.machine import describe
 from benchmarks.measure import Goal, Outcome
-from benchmarks.report import Report
+from benchmarks.report import Report, as_markdown, between_marks
 
 NAMES = ("calls", "parked", "wire", "imports")
 _RESULTS = Path(__file__).resolve().parent / "results"
@@ -25,6 +25,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which ones ({', '.join(NAMES)}); all by default")
     parser.add_argument("--quick", action="store_true", help="a minute for all of them; for a look, not for a verdict")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there, too")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="put the tables between the marks of that document, too"
+    )
     options = parser.parse_args(argv)
     unknown = set(options.names) - set(NAMES)
     if unknown:
@@ -34,9 +37,11 @@ def main(argv: list[str] | None = None) -> int:
     report.heading(", ".join([machine["python"], machine["system"], f"{machine['cores']} cores", machine["processor"]]))
     found: dict[str, Any] = {"machine": machine, "quick": options.quick, "started": _now(), "benchmarks": {}}
     goals: list[Goal] = []
+    sections = [_about(machine, found["started"])]
     for name in options.names or NAMES:
-        outcome = _measured(name, options.quick, report)
+        title, outcome = _measured(name, options.quick, report)
         goals += outcome.goals
+        sections.append(as_markdown(title, outcome))
         found["benchmarks"][name] = {
             "goals": [goal.as_json() for goal in outcome.goals],
             "missing": outcome.missing,
@@ -49,17 +54,26 @@ def main(argv: list[str] | None = None) -> int:
     for file in filter(None, (_RESULTS / f"{found['started'].replace(':', '')}.json", options.json)):
         file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         report.progress(f"numbers in {file}")
+    if options.markdown:
+        document = options.markdown.read_text(encoding="utf-8")
+        options.markdown.write_text(between_marks(document, "\n".join(sections)), encoding="utf-8")
     return 0
 
 
-def _measured(name: str, quick: bool, report: Report) -> Outcome:
+def _measured(name: str, quick: bool, report: Report) -> tuple[str, Outcome]:
     bench = import_module(f"benchmarks.{name}")
     report.heading(bench.TITLE)
     started = monotonic()
     outcome: Outcome = bench.run(quick, report.progress)
     report.outcome(outcome)
     report.progress(f"{name} took {monotonic() - started:.0f} s")
-    return outcome
+    return bench.TITLE, outcome
+
+
+def _about(machine: dict[str, Any], started: str) -> str:
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    place = f"{machine['python']}, {machine['system']}, {machine['cores']} shared cores ({machine['processor']})"
+    return f"{started[:10]}, {place}; {packages}.\n"
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""How results are shown: tables, goals, and the JSON file."""
+"""How results are shown: tables and goals, on a terminal, in a pipe, and as Markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from rich.table import Table as RichTable
 
 from benchmarks.measure import Goal, Outcome, Table
 
-__all__ = ["Report"]
+__all__ = ["Report", "as_markdown", "between_marks"]
+
+_BEGIN, _END = "<!-- bench: begin -->\n", "<!-- bench: end -->"
 
 
 class Report:
@@ -68,3 +70,40 @@ class Report:
         if table.note:
             print(table.note)
         print(flush=True)
+
+
+def as_markdown(title: str, outcome: Outcome) -> str:
+    """One benchmark as a section of a document."""
+    lines = [f"### {title}", ""]
+    for table in outcome.tables:
+        lines += [f"**{table.title}**", ""]
+        lines += [_row(table.columns), "|---|" + "---:|" * (len(table.columns) - 1)]
+        lines += [*map(_row, table.rows), ""]
+        if table.note:
+            lines += [table.note, ""]
+    lines += [f"Not measured: {name}: {reason}." for name, reason in outcome.missing.items()]
+    lines += [""] if outcome.missing else []
+    for goal in outcome.goals:
+        verdict = "met" if goal.met else "**not met**"
+        remark = f" ({goal.remark})" if goal.remark else ""
+        lines.append(
+            f"- {goal.name}: {goal.measured:.3g} {goal.unit}, limit {goal.limit:g} {goal.unit}, {verdict}{remark}"
+        )
+    return "\n".join([*lines, ""])
+
+
+def between_marks(document: str, results: str) -> str:
+    """``document`` with what stood between its two marks replaced by ``results``.
+
+    Raises:
+        ValueError: A mark is missing.
+    """
+    before, begin, rest = document.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError(f"the document has no {_BEGIN.strip()} … {_END}")
+    return f"{before}{begin}\n{results}\n{end}{after}"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
