@@ -48,13 +48,10 @@ def _starter(model: str) -> str:
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:
+    if path.exists() and not force:
+        raise ConfigurationError(f"There is a policy file already: {path}", hint="Edit it, or replace it with --force.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise ConfigurationError(
-            f"There is a policy file already: {path}", hint="Edit it, or replace it with --force."
-        ) from None
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"The policy file cannot be written: {error.strerror}.", detail=str(path)) from None

@@ -11,6 +11,7 @@ Invariants: what is refused has counted nowhere; the running requests of a serve
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
@@ -78,7 +79,7 @@ class Counters:
         if most is not None and len(recent) >= most:
             # Room comes once so many have grown old that fewer than ``most`` are left.
             wait = recent[len(recent) - most] + MINUTE - at
-            hint = f"Try again in {max(1, round(wait + 0.5))} seconds."
+            hint = f"Try again in {math.ceil(wait)} seconds."
             _check(rules, "per_minute", len(recent) + 1, "sampling requests within a minute", hint)
         if most is None:
             recent.clear()

@@ -91,8 +91,7 @@ class _Checker:
             elif not _MODEL.fullmatch(model):
                 hint = "Write PROVIDER/MODEL, such as openai/gpt-5.4-mini; `upcall model list` shows the forms."
                 yield self._at(place, f"{dotted(path)}: {written(model)} is no model string.", hint)
-            elif model.startswith("command/") and model.partition("/")[2] not in self._document.command:
-                name = model.partition("/")[2]
+            elif model.startswith("command/") and ("command", name := model.partition("/")[2]) not in self._places:
                 near = nearest(name, self._document.command)
                 hint = f"Did you mean command/{near}?" if near else f"Describe it under [{dotted(('command', name))}]."
                 yield self._at(place, f"{dotted(path)}: there is no command {dotted((name,))}.", hint)

@@ -55,9 +55,15 @@ class _Reader:
             return {key: one for key, one in read.items() if one is not _WRONG}
         if get_origin(plain) is tuple and isinstance(value, list) and (value or plain is kind):
             of = get_args(plain)[0]
-            elements = [self.value(one, of, (*path, number)) for number, one in enumerate(value)]
+            elements = [self._element(one, of, (*path, number)) for number, one in enumerate(value)]
             return tuple(one for one in elements if one is not _WRONG)
         return self._leaf(value, kind, path)
+
+    def _element(self, value: Any, kind: Any, path: Path) -> Any:
+        """As `value`, but nothing of a table with a problem: what is left of it would seem to lack something."""
+        before = len(self.problems)
+        read = self.value(value, kind, path)
+        return read if len(self.problems) == before else _WRONG
 
     def _table(self, table: dict[str, Any], kind: type[msgspec.Struct], path: Path) -> Any:
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}

@@ -1,0 +1,167 @@
+"""Limits on how many: by server, by tool call, by the minute."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upcall.errors import LimitExceeded
+from upcall.host.limits import Counters
+from upcall.host.limits.counting import FORGOTTEN
+from upcall.host.policy import Rules, parse_policy
+
+
+def rules(server: str = "logs", **limits: int | str) -> Rules:
+    text = "".join(f"limits.{key} = {value!r}\n" for key, value in limits.items())
+    return parse_policy(f"[default]\n{text}", "/home/operator/upcall.toml").rules_for(server)
+
+
+def admitted(counters: Counters, given: Rules, at: float, call: object = None) -> bool:
+    try:
+        counters.admit(given, at=at, call=call)
+    except LimitExceeded:
+        return False
+    return True
+
+
+def test_a_minute_is_the_last_sixty_seconds_not_the_one_on_the_clock() -> None:
+    counters, two = Counters(), rules(per_minute=2)
+    times = [0.0, 59.0, 59.5, 60.0, 60.5, 118.9, 119.0]
+    assert [admitted(counters, two, at) for at in times] == [True, True, False, True, False, False, True]
+
+
+def test_a_refusal_says_when_to_try_again_and_how_to_raise_the_limit() -> None:
+    counters, one = Counters(), rules(per_minute=1)
+    counters.admit(one, at=100.0)
+    with pytest.raises(LimitExceeded) as caught:
+        counters.admit(one, at=112.3)
+    assert str(caught.value) == (
+        "Too many sampling requests within a minute: at most 1 are taken. Try again in 48 seconds."
+    )
+    assert caught.value.detail == (
+        "limits.per_minute of logs: 2 sampling requests within a minute, allowed: 1. It is set at "
+        "/home/operator/upcall.toml:2 default.limits.per_minute; raise it there, or for this server alone under "
+        "[server.logs.limits]."
+    )
+    assert admitted(counters, one, 112.3 + 48)
+
+
+def test_servers_do_not_count_for_each_other() -> None:
+    counters = Counters()
+    assert [admitted(counters, rules(name, per_minute=1), 0.0) for name in ("a", "b", "a")] == [True, True, False]
+
+
+def test_a_tool_call_has_so_many_samples_and_then_no_more() -> None:
+    counters, two = Counters(), rules(samples_per_call=2)
+    assert [admitted(counters, two, float(n), "call 1") for n in range(3)] == [True, True, False]
+    assert admitted(counters, two, 3.0, "call 2"), "another call has its own"
+    assert admitted(counters, two, 3.0), "a request without a call cannot be held against one"
+    counters.close("logs", "call 1")
+    assert admitted(counters, two, 4.0, "call 1")
+
+
+def test_calls_of_two_servers_that_share_an_id_are_two_calls() -> None:
+    counters = Counters()
+    assert [admitted(counters, rules(name, samples_per_call=1), 0.0, 1) for name in ("a", "b")] == [True, True]
+
+
+def test_a_call_that_nothing_is_heard_of_is_forgotten() -> None:
+    counters, one = Counters(), rules(samples_per_call=1)
+    counters.admit(one, at=0.0, call=1)
+    assert not admitted(counters, one, FORGOTTEN - 1, 1)
+    assert not admitted(counters, one, FORGOTTEN + 1, 1), "it was heard of in between"
+    assert admitted(counters, one, 3 * FORGOTTEN, 1)
+
+
+def test_what_is_refused_counts_nowhere() -> None:
+    counters = Counters()
+    counters.admit(rules(samples_per_call=1, per_minute=3), at=0.0, call=1)
+    for _ in range(5):
+        assert not admitted(counters, rules(samples_per_call=1, per_minute=3), 0.0, 1)
+    assert admitted(counters, rules(samples_per_call=1, per_minute=2), 0.0, 2)
+
+
+def test_a_result_may_carry_so_many_requests() -> None:
+    counters, three = Counters(), rules(requests_per_result=3)
+    counters.result(three, at=0.0, requests=3, call=1)
+    with pytest.raises(LimitExceeded) as caught:
+        counters.result(three, at=0.0, requests=200, call=1)
+    assert caught.value.limit == "limits.requests_per_result"
+    assert str(caught.value) == "Too many sampling requests in one result: at most 3 are taken."
+
+
+def test_a_call_may_come_back_so_often() -> None:
+    counters, two = Counters(), rules(rounds_per_call=2)
+    for at in (0.0, 1.0):
+        counters.result(two, at=at, requests=1, call=1)
+    with pytest.raises(LimitExceeded, match="Too many rounds of sampling in one call: at most 2 are taken"):
+        counters.result(two, at=2.0, requests=1, call=1)
+    counters.result(two, at=2.0, requests=1, call=2)
+    counters.result(two, at=2.0, requests=1)
+
+
+def test_a_place_is_taken_and_given_back() -> None:
+    counters, two = Counters(), rules(concurrent=2)
+    assert [counters.start(two) for _ in range(3)] == [True, True, False]
+    assert counters.start(rules("other", concurrent=2))
+    counters.finish("logs")
+    assert counters.start(two)
+
+
+def test_a_place_that_nobody_holds_cannot_be_given_back() -> None:
+    counters = Counters()
+    assert counters.start(rules())
+    counters.finish("logs")
+    with pytest.raises(ValueError, match="nothing of logs is running"):
+        counters.finish("logs")
+
+
+def test_unlimited_is_unlimited() -> None:
+    keys = ("per_minute", "samples_per_call", "rounds_per_call", "requests_per_result", "concurrent")
+    counters, free = Counters(), rules(**dict.fromkeys(keys, "unlimited"))
+    for _ in range(200):
+        counters.admit(free, at=0.0, call=1)
+        counters.result(free, at=0.0, requests=10_000, call=1)
+        assert counters.start(free)
+
+
+def test_a_limit_that_is_lowered_holds_at_once() -> None:
+    counters = Counters()
+    for _ in range(5):
+        counters.admit(rules(per_minute=10), at=0.0)
+    with pytest.raises(LimitExceeded) as caught:
+        counters.admit(rules(per_minute=2), at=30.0)
+    assert caught.value.hint == "Try again in 30 seconds."
+
+
+@given(
+    st.integers(1, 5),
+    st.lists(st.tuples(st.floats(0, 40), st.sampled_from("ab")), max_size=60),
+)
+def test_no_window_of_sixty_seconds_ever_holds_more_than_the_limit(
+    most: int, arrivals: list[tuple[float, str]]
+) -> None:
+    counters, at, passed = Counters(), 0.0, []
+    for gap, server in arrivals:
+        at += gap
+        if admitted(counters, rules(server, per_minute=most), at):
+            passed.append((at, server))
+    for end, server in passed:
+        within = Counter(name for time, name in passed if end - 60 < time <= end)
+        assert within[server] <= most
+
+
+@given(st.integers(1, 4), st.lists(st.booleans(), max_size=60))
+def test_what_runs_is_never_more_than_the_limit(most: int, steps: list[bool]) -> None:
+    counters, running = Counters(), 0
+    for start in steps:
+        if start:
+            taken = counters.start(rules(concurrent=most))
+            assert taken is (running < most)
+            running += taken
+        elif running:
+            counters.finish("logs")
+            running -= 1
