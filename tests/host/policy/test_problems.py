@@ -17,8 +17,8 @@ CASES = {
     "[server.a.limits]\ntools = true": "line 2: There is no key server.a.limits.tools. Did you mean server.a.tools?",
     "[servers.a]\ntools = true": "line 1: There is no key servers. Did you mean server?",
     "[store]\nxyz = 1": "line 2: There is no key store.xyz. Known here: url.",
-    "[command.'a b']\nargv = ['x']\nshell = 1": (
-        'line 3: There is no key command."a b".shell. Known here: argv, timeout, output_bytes, env.'
+    "[command.a]\nargv = ['x']\nshell = 1": (
+        "line 3: There is no key command.a.shell. Known here: argv, timeout, output_bytes, env, stdin, cwd."
     ),
     # types and values
     "[default]\n\ndecision = 'alow'": (
@@ -105,6 +105,14 @@ CASES = {
         "line 3: command.x.env takes names of environment variables, which command.x gets from here. "
         "Values stay in the environment; write the name alone."
     ),
+    "[command.'a b']\nargv = ['x']": (
+        "line 1: command.\"a b\" is named with other than letters, digits, '.', '_' and '-'."
+    ),
+    "[store]\nurl = 'mysql://db'": ("line 2: store.url takes sqlite:///PATH or postgresql://USER@HOST/DATABASE."),
+    "[default]\n'a' = 1\nlimits = 1": (
+        "line 2: There is no key default.a. Known here: decision, models, model, tools, media, review_reply, record, "
+        "redact, scan, deadline, limits.\nline 3: default.limits takes a table; it is 1."
+    ),
     # TOML itself
     "[default]\ntools = ": "line 2: This is no TOML: invalid value.",
     "[default\ntools = 1": "line 1: This is no TOML: expected ']' at the end of a table declaration.",
@@ -116,7 +124,7 @@ CASES = {
 def test_a_problem_says_where_it_is_and_what_is_right(text: str, said: str) -> None:
     policy, problems = check_policy(text)
     assert policy is None
-    assert [str(problem) for problem in problems] == [said]
+    assert "\n".join(map(str, problems)) == said
 
 
 def test_every_problem_is_told_in_the_order_of_the_lines() -> None:

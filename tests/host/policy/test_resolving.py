@@ -11,6 +11,8 @@ from hypothesis import given
 
 from tests.host.policy.documents import LIMITS, settings_tables, toml
 from upcall.host.policy import DEFAULTS, Policy, parse_policy
+from upcall.models import Usage
+from upcall.models.prices import Rates, price_of
 
 PLAIN = ("decision", "tools", "media", "review_reply", "record", "redact", "deadline")
 BUILT_IN: dict[str, Any] = msgspec.to_builtins(DEFAULTS)
@@ -123,12 +125,24 @@ def test_alternates_that_a_server_may_not_use_are_left_out() -> None:
 
 
 def test_prices_go_by_the_exact_name_then_by_the_first_pattern() -> None:
-    price = "input = {0}\noutput = 2\n"
-    text = "".join(f'[prices."{name}"]\n{price.format(n)}' for n, name in enumerate(["a/*", "a/x*", "a/x1"]))
-    policy = parse_policy(text)
-    found = {model: policy.price_of(model) for model in ("a/x1", "a/x2", "b/1")}
-    assert {model: price.input if price else None for model, price in found.items()} == {
-        "a/x1": Decimal(2),
-        "a/x2": Decimal(0),
-        "b/1": None,
-    }
+    rates = ["input = 0\noutput = 2", "input = 1\noutput = 2", "input = 2.5\noutput = 2\ncached_input = 0.25"]
+    names = ["a/*", "a/x*", "a/x1"]
+    policy = parse_policy("".join(f'[prices."{name}"]\n{rate}\n' for name, rate in zip(names, rates, strict=True)))
+    assert policy.price_of("a/x1") == Rates(input=Decimal("2.5"), output=Decimal(2), cached_input=Decimal("0.25"))
+    assert policy.price_of("a/x2") == Rates(input=Decimal(0), output=Decimal(2))
+    assert policy.price_of("b/1") is None
+
+
+def test_a_price_of_the_policy_is_what_a_call_costs() -> None:
+    policy = parse_policy('[prices."openai/*"]\ninput = 1\noutput = 10\n')
+    cost = price_of("openai/x", Usage(input_tokens=1000, output_tokens=10), policy.price_of)
+    assert (cost.micro_usd, cost.source) == (1100, "override")
+
+
+def test_what_the_policy_says_beside_the_rules_can_be_read() -> None:
+    text = '[families]\nsmall = ["a/1"]\n[command.c]\nargv = ["x"]\n[store]\nurl = "sqlite:///x"\n'
+    policy = parse_policy(text + '[approval]\nby = "store"\n')
+    assert policy.families == {"small": ("a/1",)}
+    assert policy.commands["c"].argv == ("x",)
+    assert policy.store.url == "sqlite:///x"
+    assert policy.approval.by == "store"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from upcall.host.policy import Budget, Origin, Rules, matches, parse_policy
+from upcall.store.budgets import Limit
 
 
 def rules(text: str = "", file: str | None = "/etc/upcall.toml") -> Rules:
@@ -78,6 +79,16 @@ def test_a_budget_knows_the_account_of_a_call(scope: str, account: str | None) -
     budget = Budget(scope=scope, per="day", calls=1, tokens=None, usd=None, origin=Origin(section="", key=""))
     assert budget.account(server="logs", model="a/1") == account
     assert budget.account(server="logs", model=None) == (None if scope.startswith("model:") else account)
+
+
+def test_a_budget_is_what_the_store_checks() -> None:
+    text = '[[budget]]\nfor = "server:*"\nper = "day"\ncalls = 5\nusd = 0.1234567\n'
+    (budget,) = rules(text).budgets
+    limit = budget.limit(server="logs", model=None)
+    assert limit == Limit(key="server:logs", window="day", calls=5, tokens=None, micro_usd=123_456)
+    (other,) = rules('[[budget]]\nfor = "model:a/*"\nper = "ever"\ntokens = 0\n').budgets
+    assert other.limit(server="logs", model="b/1") is None
+    assert other.limit(server="logs", model="a/1") == Limit(key="model:a/*", window="ever", tokens=0)
 
 
 @pytest.mark.parametrize(

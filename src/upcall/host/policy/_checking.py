@@ -19,6 +19,7 @@ from upcall.host.policy.schema import Document, Settings
 __all__ = ["check_document"]
 
 _MODEL = re.compile(r"[^\s/]+/\S.*")
+_COMMAND_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STORES = ("sqlite:///", "postgresql://", "postgres://")
 _AMOUNTS = ("calls", "tokens", "usd")
@@ -136,6 +137,8 @@ class _Checker:
     def _commands(self) -> Iterator[Problem]:
         for name, command in self._document.command.items():
             path: Path = ("command", name)
+            if not _COMMAND_NAME.fullmatch(name):
+                yield self._at(path, f"{dotted(path)} is named with other than letters, digits, '.', '_' and '-'.")
             for variable in command.env:
                 if not _VARIABLE.fullmatch(variable):
                     message = (

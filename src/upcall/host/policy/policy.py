@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from msgspec import UnsetType
+
 from upcall.errors import ConfigurationError
 from upcall.host.policy._checking import check_document
 from upcall.host.policy._places import Places, places_of
@@ -15,7 +17,8 @@ from upcall.host.policy._resolving import Resolver
 from upcall.host.policy.patterns import matches
 from upcall.host.policy.problems import Problem
 from upcall.host.policy.rules import Rules
-from upcall.host.policy.schema import Approval, CommandEntry, Document, PriceEntry, StoreEntry
+from upcall.host.policy.schema import Approval, CommandEntry, Document, StoreEntry
+from upcall.models.prices import Rates
 
 __all__ = ["Policy", "check_policy", "parse_policy"]
 
@@ -79,12 +82,18 @@ class Policy:
             self._rules[server] = self._resolver.rules(server)
         return self._rules[server]
 
-    def price_of(self, model: str) -> PriceEntry | None:
-        """The price that the file sets for ``model``: its own, or the first pattern's that fits."""
+    def price_of(self, model: str) -> Rates | None:
+        """The price that the file sets for ``model``: its own, or the first pattern's that fits.
+
+        Is an ``Overrides`` for `upcall.models.prices`.
+        """
         prices = self._document.prices
-        if model in prices:
-            return prices[model]
-        return next((price for pattern, price in prices.items() if matches(pattern, model)), None)
+        pattern = model if model in prices else next((one for one in prices if matches(one, model)), None)
+        if pattern is None:
+            return None
+        price = prices[pattern]
+        cached = None if isinstance(price.cached_input, UnsetType) else price.cached_input
+        return Rates(input=price.input, output=price.output, cached_input=cached)
 
 
 def check_policy(text: str, file: str | None = None) -> tuple[Policy | None, list[Problem]]:

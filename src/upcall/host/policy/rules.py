@@ -10,6 +10,7 @@ import msgspec
 from upcall.host.policy.origin import Origin, dotted
 from upcall.host.policy.patterns import matches, matches_any
 from upcall.host.policy.schema import Decision, MediaKind, Period, Recording, ScanAction
+from upcall.store.budgets import Limit
 
 __all__ = ["Budget", "Limits", "Rules", "Verdict"]
 
@@ -56,6 +57,17 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
         if kind == "server":
             return f"server:{server}" if name in ("*", server) else None
         return self.scope if model is not None and matches(name, model) else None
+
+    def limit(self, *, server: str, model: str | None) -> Limit | None:
+        """What the store is to check for such a call; ``None`` when this budget does not concern it.
+
+        Parts of a millionth of a dollar are left out of ``usd``, so that the bound is never exceeded.
+        """
+        key = self.account(server=server, model=model)
+        if key is None:
+            return None
+        micro_usd = None if self.usd is None else int(self.usd * 1_000_000)
+        return Limit(key=key, window=self.per, calls=self.calls, tokens=self.tokens, micro_usd=micro_usd)
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

@@ -136,14 +136,18 @@ class CommandEntry(_Table, frozen=True, kw_only=True):
     output_bytes: Annotated[int, Meta(ge=1, le=_MOST)] = 1_000_000
     """The program is stopped when it writes more."""
     env: _Texts = ()
-    """Names of the environment variables that the program gets, beside ``PATH``, ``HOME`` and the locale."""
+    """Names of the environment variables that the program gets, beside ``PATH``, ``HOME``, the locale and the like."""
+    stdin: Literal["text", "json"] = "text"
+    """The form in which it reads the request from standard input."""
+    cwd: str | UnsetType = UNSET
+    """The directory it runs in; an empty one, made for the request, when it is left out."""
 
 
 class StoreEntry(_Table, frozen=True, kw_only=True):
     """``[store]``: where records, budgets and decisions are kept."""
 
     url: str | UnsetType = UNSET
-    """``sqlite:///path`` or ``postgresql://…``; a SQLite file in the user's data folder when it is left out."""
+    """``sqlite:///path`` or ``postgresql://…``; the store's own default location when it is left out."""
 
 
 class Approval(_Table, frozen=True, kw_only=True):
