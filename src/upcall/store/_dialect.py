@@ -7,7 +7,8 @@ from functools import lru_cache
 __all__ = ["TABLE_EXISTS_POSTGRES", "TABLE_EXISTS_SQLITE", "for_postgres"]
 
 TABLE_EXISTS_SQLITE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
-TABLE_EXISTS_POSTGRES = "SELECT 1 WHERE to_regclass(?) IS NOT NULL"
+# Not to_regclass(): it trusts a cache that is not refreshed while a transaction waits for a lock.
+TABLE_EXISTS_POSTGRES = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = ?"
 
 _SUBSTITUTIONS = (
     ("%", "%%"),

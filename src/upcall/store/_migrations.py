@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from upcall.errors import ConfigurationError
+from upcall.errors import StoreError
 from upcall.store._connection import Connection
 
 __all__ = ["Migration", "migrate", "migrations"]
@@ -44,7 +44,7 @@ def migrate(connection: Connection, table_exists: str, *, known: tuple[Migration
         known: The steps, in order; those of this release by default.
 
     Raises:
-        ConfigurationError: The schema is newer than the last step known.
+        StoreError: The schema is newer than the last step known.
     """
     known = migrations() if known is None else known
     connection.begin(lock=False)
@@ -64,7 +64,7 @@ def _version(connection: Connection, table_exists: str) -> int:
 
 def _apply(connection: Connection, version: int, known: tuple[Migration, ...]) -> None:
     if version > known[-1].version:
-        raise ConfigurationError(
+        raise StoreError(
             "The record was written by a newer upcall.",
             hint="Update upcall, or name another record.",
             detail=f"schema {version}, known up to {known[-1].version}",

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from upcall.errors import ConfigurationError, StoreError
+from upcall.errors import StoreError
 from upcall.store._dialect import TABLE_EXISTS_SQLITE
 from upcall.store._migrations import migrate
 
@@ -24,8 +24,6 @@ __all__ = ["MEMORY", "SqliteBackend"]
 
 MEMORY = ":memory:"
 
-_OLDEST = (3, 35, 0)
-"""RETURNING came with it."""
 _HARMLESS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_ERROR}
 """Primary codes after which the connection is as good as before."""
 _STEPS = 10_000
@@ -64,8 +62,6 @@ class SqliteBackend:
 
     def connect(self, *, write: bool) -> SqliteConnection:
         """Open the file."""
-        if sqlite3.sqlite_version_info < _OLDEST:
-            raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old.", hint="3.35 or newer is needed.")
         if isinstance(self._path, Path):
             _make(self._path)
         # timeout=0: waiting is our own affair, see `_patiently`.

@@ -39,7 +39,7 @@ class Store(Protocol):
         """Connect, and bring the schema up to date. Otherwise the first use does that.
 
         Raises:
-            ConfigurationError: The database is of a newer upcall than this one, or a driver is missing.
+            StoreError: Also when the database is of a newer upcall than this one.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -42,11 +43,13 @@ def open_store(
         clock: What time it is, with a time zone; for tests.
 
     Raises:
-        ConfigurationError: ``url`` is none of these, or a driver is missing.
+        ConfigurationError: ``url`` is none of these, or a driver is missing or too old.
     """
     url = default_location() if url is None else url
     if isinstance(url, str) and url.startswith(("postgresql://", "postgres://")):
         return _postgres(url, timeout, patience, clock)
+    if sqlite3.sqlite_version_info < (3, 35):  # RETURNING came with it
+        raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old.", hint="3.35 or newer is needed.")
     place = _place(url)
     backend = SqliteBackend(place, timeout=timeout, patience=patience)
     if place == MEMORY:

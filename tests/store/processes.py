@@ -1,0 +1,120 @@
+"""Processes of their own that use a store: ``python -m tests.store.processes COMMAND URL [ARGUMENT…]``.
+
+They print JSON, a line each. Where a command says *gate*, it waits for a line on standard input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.store.samples import intent
+from upcall.store import Amount, Decision, Exceeded, Limit, Store, open_store
+
+LIMIT_KEY = "overall"
+
+
+def _say(value: object) -> None:
+    print(json.dumps(value), flush=True)
+
+
+async def _gate() -> None:
+    _say("ready")
+    await asyncio.to_thread(sys.stdin.readline)
+
+
+async def begin_forever(store: Store) -> None:
+    """Say each id once its intent is written."""
+
+    async def one() -> None:
+        while True:
+            _say(await store.begin(intent(request={"text": "x" * 500}, started_at=datetime.now(UTC))))
+
+    await asyncio.gather(*(one() for _ in range(8)))
+
+
+async def reserve_all(store: Store, requests: str, tokens: str, limit: str) -> None:
+    """Gate; then so many reservations at once, none settled before all were tried. Says how many were granted."""
+    await _gate()
+    limits = [Limit(key=LIMIT_KEY, window="ever", tokens=int(limit)), Limit(key="other", window="day", calls=10**6)]
+    amount = Amount(tokens=int(tokens))
+    tried = await asyncio.gather(*(store.reserve(limits, amount, 600) for _ in range(int(requests))))
+    granted = [one for one in tried if not isinstance(one, Exceeded)]
+    await asyncio.gather(*(store.settle(one, amount) for one in granted))
+    _say(len(granted))
+
+
+async def work(store: Store, requests: str, tokens: str, limit: str) -> None:
+    """Gate; then so many calls at once, each of which uses less than it reserved or none of it. Says what was used."""
+    await _gate()
+    limits = [Limit(key=LIMIT_KEY, window="ever", tokens=int(limit))]
+
+    async def one(number: int) -> int:
+        reserved = await store.reserve(limits, Amount(tokens=int(tokens)), 600)
+        while isinstance(reserved, Exceeded):
+            if reserved.used + int(tokens) > int(limit):
+                return 0
+            await asyncio.sleep(0.01)  # what others have set aside may come back
+            reserved = await store.reserve(limits, Amount(tokens=int(tokens)), 600)
+        if number % 5 == 0:
+            await store.release(reserved)
+            return 0
+        actual = number % int(tokens)
+        await store.settle(reserved, Amount(tokens=actual))
+        return actual
+
+    _say(sum(await asyncio.gather(*(one(number) for number in range(int(requests))))))
+
+
+async def reserve_and_hang(store: Store, tokens: str, ttl: str) -> None:
+    """Reserve, say so, and never settle."""
+    reserved = await store.reserve([Limit(key=LIMIT_KEY, tokens=100)], Amount(tokens=int(tokens)), float(ttl))
+    assert not isinstance(reserved, Exceeded)
+    await _gate()
+
+
+async def decide(store: Store, question: str, version: str, who: str) -> None:
+    """Gate; then try to decide. Says whether this one won."""
+    await _gate()
+    attempt = await store.decide(int(question), Decision(verdict="allow", by=who), int(version))
+    assert attempt.standing.decision is not None
+    _say([attempt.won, attempt.standing.decision.by])
+
+
+def hold(url: str, kind: str) -> None:
+    """Gate while holding a lock of ``kind`` on the SQLite file."""
+    connection = sqlite3.connect(url, isolation_level=None, timeout=10)
+    connection.execute(f"BEGIN {kind}")
+    _say("ready")
+    sys.stdin.readline()
+    connection.execute("ROLLBACK")
+    connection.close()
+
+
+def main(command: str, url: str, *arguments: str) -> None:
+    """Run one command."""
+    if command == "hold":
+        hold(url, *arguments)
+        return
+    commands: dict[str, Callable[..., Awaitable[Any]]] = {
+        "begin_forever": begin_forever,
+        "reserve_all": reserve_all,
+        "work": work,
+        "reserve_and_hang": reserve_and_hang,
+        "decide": decide,
+    }
+
+    async def run() -> None:
+        async with open_store(url, timeout=20) as store:
+            await commands[command](store, *arguments)
+
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
