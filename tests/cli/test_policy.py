@@ -125,6 +125,15 @@ def test_a_whole_request_will_do_and_so_does_standard_input(wrapped: dict[str, o
     assert steps["limits.max_tokens"]["origin"]["section"] == "built-in"
 
 
+def test_what_scanning_finds_in_the_request_decides(project: Path) -> None:
+    path = write(project, '[default]\ndecision = "allow"\nscan.invisible = "deny"\n')
+    hidden = {"role": "user", "content": {"type": "text", "text": "Hel\u200blo"}}
+    (project / "request.json").write_text(json.dumps({**REQUEST, "messages": [hidden]}))
+    first, why, *_ = run("explain", "--server", "logs", "request.json").stdout.splitlines()
+    assert first == f"logs: deny (scan.invisible, {path}:3 default.scan.invisible)"
+    assert why.startswith("It was found: characters that are not shown")
+
+
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(
     ("text", "said"),

@@ -24,6 +24,7 @@ from upcall.host.policy import (
     load_policy,
     read_policy_text,
 )
+from upcall.host.scanning import scan_request
 from upcall.models.catalog import why_unusable
 from upcall.wire import SamplingCapability, SamplingRequest, check_request, decode_request, visible
 
@@ -78,7 +79,7 @@ def explain_command(server: str, file: Path | None, as_json: bool, request_file:
     """Say what the policy comes to for a server, and which rule says so.
 
     REQUEST is a JSON file with the parameters of a sampling request, or with the whole request ("-" for standard
-    input). Then limits are held against it, and the first line tells what happens to it.
+    input). Then it is held against the limits and scanned, and the first line tells what happens to it.
 
     \b
     Examples:
@@ -87,7 +88,8 @@ def explain_command(server: str, file: Path | None, as_json: bool, request_file:
       upcall policy explain --server logs --json | jq -r .outcome
     """
     request = None if request_file is None else _request(request_file.read())
-    explanation = explain(load_policy(file or find_policy()), server, request)
+    flags = dict.fromkeys(flag.kind for flag in scan_request(request)) if request is not None else ()
+    explanation = explain(load_policy(file or find_policy()), server, request, flags=flags)
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(explanation), indent=2, ensure_ascii=False))
     else:

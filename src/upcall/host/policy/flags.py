@@ -21,4 +21,4 @@ FLAGS = MappingProxyType(
         "reply_instructions": "a reply that holds instructions for whoever reads it",
     }
 )
-"""Name → what it stands for. `upcall.host.scanning` raises them."""
+"""Name → what it stands for, as `upcall.host.scanning` has it (its ``[kinds]``; a test keeps the two in step)."""
