@@ -1,5 +1,49 @@
-"""Approval: how a person is asked, and how long their answer holds."""
+"""Approval: how a person is asked, and how long their answer holds.
 
+::
+
+    Question ─▶ Remembering ─▶ Chain ─▶ TerminalApprover │ ElicitationApprover │ StoreApprover │ Nobody ─▶ Answer
+                 what was said before     the first that has a way to ask
+"""
+
+from upcall.host.approval.callables import ApprovalFunction, CallableApprover
+from upcall.host.approval.chain import Chain, Nobody
+from upcall.host.approval.editing import difference, read_edited, to_edit
+from upcall.host.approval.elicitation import CHOICES, Elicit, ElicitationApprover
+from upcall.host.approval.memory import NOT_NOW, Memory, answer_from, consent_of, keys_of, subject_of
 from upcall.host.approval.question import NOBODY, Answer, Approver, Kind, Question, Remember
+from upcall.host.approval.remembering import Remembering
+from upcall.host.approval.stored import StoreApprover, answer_of, body_of, decision_of, question_of
+from upcall.host.approval.terminal import TerminalApprover
 
-__all__ = ["Answer", "Approver", "Kind", "NOBODY", "Question", "Remember"]
+__all__ = [
+    "Answer",
+    "ApprovalFunction",
+    "Approver",
+    "CHOICES",
+    "CallableApprover",
+    "Chain",
+    "Elicit",
+    "ElicitationApprover",
+    "Kind",
+    "Memory",
+    "NOBODY",
+    "NOT_NOW",
+    "Nobody",
+    "Question",
+    "Remember",
+    "Remembering",
+    "StoreApprover",
+    "TerminalApprover",
+    "answer_from",
+    "answer_of",
+    "body_of",
+    "consent_of",
+    "decision_of",
+    "difference",
+    "keys_of",
+    "question_of",
+    "read_edited",
+    "subject_of",
+    "to_edit",
+]

@@ -6,17 +6,15 @@ No decision is a no: whoever cannot ask, is not answered in time, or fails, answ
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
 from upcall.host.context import SamplingContext
+from upcall.host.scanning import Flag
 from upcall.models import Adjustment
 from upcall.models.prices import Cost
 from upcall.wire import SamplingRequest, SamplingResult
-
-if TYPE_CHECKING:
-    from upcall.host.scanning import Flag
 
 __all__ = ["Answer", "Approver", "Kind", "NOBODY", "Question", "Remember"]
 
@@ -46,7 +44,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[Flag, ...] = ()
     """What scanning found."""
     cost: Cost | None = None
-    """The most that the call can cost; ``None`` when nobody worked it out."""
+    """The most that the call can cost or, of a reply, what it has cost; ``None`` when nobody worked it out."""
     adjustments: tuple[Adjustment, ...] = ()
     """What the model will not do as asked."""
     reason: str = ""

@@ -1,0 +1,84 @@
+"""`ElicitationApprover`: asks through the connected client, with MCP elicitation in form mode.
+
+The client shows the text, and a choice. What it shows is our text with the server's in it, so theirs is made visible
+and set off line by line. Only ``accept`` together with one of our words for yes is a yes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+import anyio
+
+from upcall.host.approval._screen import plain
+from upcall.host.approval.question import Answer, Question, Remember
+
+__all__ = ["CHOICES", "Elicit", "ElicitationApprover"]
+
+_log = logging.getLogger("upcall.host")
+
+Elicit: TypeAlias = Callable[[str, dict[str, Any]], Awaitable[Mapping[str, Any]]]
+"""Message and requested schema → the ``ElicitResult`` as JSON: ``action`` and, where it is ``accept``, ``content``."""
+
+CHOICES: Mapping[str, tuple[bool, Remember]] = MappingProxyType(
+    {
+        "approve once": (True, "once"),
+        "approve for this session": (True, "session"),
+        "always approve": (True, "always"),
+        "deny": (False, "once"),
+        "not now (no for an hour)": (False, "not_now"),
+        "never": (False, "never"),
+    }
+)
+"""What the person chooses from."""
+
+_FIELD = "decision"
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    # A bare enum is what every revision of the protocol knows. Without a default: nothing is decided by haste.
+    "properties": {_FIELD: {"type": "string", "title": "Your decision", "enum": list(CHOICES)}},
+    "required": [_FIELD],
+}
+_BY: Literal["client"] = "client"
+
+
+class ElicitationApprover:
+    """Asks the person at the connected client.
+
+    Args:
+        elicit: Sends ``elicitation/create`` and gives back its result. Anything that it raises means that the client
+            cannot be asked in this way.
+        by: Who decides, for the record.
+    """
+
+    def __init__(self, elicit: Elicit, *, by: str = _BY) -> None:
+        self._elicit = elicit
+        self._by = by
+        self._turn = anyio.Lock()
+
+    async def ask(self, question: Question) -> Answer:
+        """See `Approver.ask`."""
+        with anyio.move_on_after(question.deadline):
+            async with self._turn:  # one question at a time: there is one person at that client
+                try:
+                    given = await self._elicit(plain(question), _SCHEMA)
+                except Exception as error:
+                    _log.warning("The client could not be asked by elicitation: %s", type(error).__name__)
+                    reason = f"Elicitation failed: {type(error).__name__}: {error}"
+                    return Answer(approved=False, reason=reason, asked=False)
+            return self._answer(given)
+        return Answer(approved=False, reason=f"No answer from the client within {question.deadline:g} seconds.")
+
+    def _answer(self, given: object) -> Answer:
+        action = given.get("action") if isinstance(given, Mapping) else None
+        if not isinstance(given, Mapping) or action != "accept":
+            return Answer(approved=False, by=self._by, reason=f"The client answered {action!r}.")
+        content = given.get("content")
+        choice = content.get(_FIELD) if isinstance(content, Mapping) else None
+        if not isinstance(choice, str) or choice not in CHOICES:
+            return Answer(approved=False, by=self._by, reason="The client accepted without one of the choices.")
+        approved, remember = CHOICES[choice]
+        return Answer(approved=approved, remember=remember, by=self._by)
