@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("upcall.cli.demo:demo", "See a server sample, on the modern and on the legacy protocol."),
     "init": ("upcall.cli.init:init", "Write a policy file to begin with, here or for the user."),
     "model": ("upcall.cli.model:model", "List models; install the embedded one."),
+    "models": ("upcall.cli.models:models", "Show which model answers a request, why, and what it can cost."),
     "policy": ("upcall.cli.policy:policy", "Check the policy file; explain what it says."),
 }
 

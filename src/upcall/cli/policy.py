@@ -12,7 +12,8 @@ import click
 import msgspec
 
 from upcall.cli import _console
-from upcall.errors import ConfigurationError, InvalidRequest
+from upcall.cli._requests import read_request
+from upcall.errors import ConfigurationError
 from upcall.host.policy import (
     Explanation,
     Policy,
@@ -26,7 +27,7 @@ from upcall.host.policy import (
 )
 from upcall.host.scanning import scan_request
 from upcall.models.catalog import why_unusable
-from upcall.wire import SamplingCapability, SamplingRequest, check_request, decode_request, visible
+from upcall.wire import visible
 
 __all__ = ["policy"]
 
@@ -87,7 +88,7 @@ def explain_command(server: str, file: Path | None, as_json: bool, request_file:
       upcall policy explain --server logs request.json
       upcall policy explain --server logs --json | jq -r .outcome
     """
-    request = None if request_file is None else _request(request_file.read())
+    request = None if request_file is None else read_request(request_file.read(), "REQUEST")
     flags = dict.fromkeys(flag.kind for flag in scan_request(request)) if request is not None else ()
     explanation = explain(load_policy(file or find_policy()), server, request, flags=flags)
     if as_json:
@@ -119,20 +120,6 @@ def _show(explanation: Explanation) -> None:
     click.echo(visible(deciding.why) + "\n")
     rows = [(step.rule, step.outcome, step.why, str(step.origin)) for step in explanation.steps]
     _console.table(("RULE", "VALUE", "WHY", "FROM"), [[visible(cell) for cell in row] for row in rows])
-
-
-def _request(text: bytes) -> SamplingRequest:
-    try:
-        params = json.loads(text)
-        if isinstance(params, dict) and "messages" not in params and "params" in params:
-            params = params["params"]
-        request = decode_request(params)
-        check_request(request, declared=SamplingCapability(tools={}))
-    except ValueError as error:  # bytes that are no UTF-8 are among these
-        raise click.UsageError(f"REQUEST is no JSON: {error}.") from None
-    except InvalidRequest as error:
-        raise click.UsageError(visible(f"REQUEST would be refused by any policy. {error}")) from None
-    return request
 
 
 def _on_models(good: Policy) -> Iterator[str]:
