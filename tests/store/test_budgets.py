@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,7 +90,7 @@ async def test_a_limit_can_be_used_up_to_the_last_token_and_not_beyond(store: St
 
 @pytest.mark.parametrize("measure", ["calls", "tokens", "micro_usd"])
 async def test_each_measure_is_limited_by_itself(store: Store, measure: Any) -> None:
-    limits = [Limit(key="overall", **{measure: 5})]
+    limits = [msgspec.structs.replace(Limit(key="overall"), **{measure: 5})]
     await _reserved(store, limits, Amount(**{"calls": 0, "tokens": 10**9, "micro_usd": 10**9, measure: 5}))
     exceeded = await _exceeded(store, limits, Amount(**{"calls": 0, measure: 1}))
     assert (exceeded.measure, exceeded.allowed, exceeded.reserved) == (measure, 5, 5)

@@ -78,11 +78,17 @@ async def test_a_newer_schema_is_refused_and_left_alone(url: str, store: Store) 
     await store.begin(intent())
     connection, exists = _connect(url)
     migrate(connection, exists, known=(*migrations(), _NEXT))
-    connection.close()
+    newer = open_store(url)
     with pytest.raises(StoreError, match=r"newer upcall.*Update upcall"):
-        await open_store(url).open()
-    # A connection that was open before goes on.
-    await store.begin(intent())
+        await newer.open()
+    with pytest.raises(StoreError, match="newer upcall"):
+        await newer.page()
+    await newer.aclose()
+    connection.begin(lock=False)
+    assert connection.rows("SELECT max(version) FROM upcall_schema") == [(_NEXT.version,)]
+    assert connection.rows("SELECT count(*) FROM records") == [(1,)]
+    connection.commit()
+    connection.close()
 
 
 @pytest.mark.postgres

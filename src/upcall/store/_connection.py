@@ -41,6 +41,10 @@ class Connection(Session, Protocol):
 
     def close(self) -> None: ...
 
+    def cut(self) -> None:
+        """Have whatever its thread is waiting for fail. May be called from any thread."""
+        ...
+
 
 class Backend(Protocol):
     """One database."""

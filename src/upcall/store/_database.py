@@ -27,23 +27,21 @@ class Database:
     Args:
         backend: Its ``repr`` is what this database's shows.
         writing, reading: The lanes, which may be the same.
-        timeout: Seconds that the connections wait for others; a write is given up after three times as long.
-        patience: Seconds that reading may take.
+        closing: Seconds that work which is under way has when the database is closed.
     """
 
-    def __init__(self, backend: Backend, *, writing: Lane, reading: Lane, timeout: float, patience: float) -> None:
+    def __init__(self, backend: Backend, *, writing: Lane, reading: Lane, closing: float) -> None:
         self._backend = backend
         self._writing = writing
         self._reading = reading
-        self._timeout = timeout
-        self._patience = patience
+        self._closing = closing
 
     def __repr__(self) -> str:
         return repr(self._backend)
 
     async def read(self, work: Work[T]) -> T:
         """Do ``work``, which does not write."""
-        return await self._perform(self._reading, work, self._patience + self._timeout)
+        return await self._perform(self._reading, work)
 
     async def write(self, work: Work[T], *, lock: bool = False, undo: Callable[[T], Work[object]] | None = None) -> T:
         """Do ``work``. When this returns it is durable.
@@ -53,33 +51,32 @@ class Database:
             lock: Keep out others that ask for the lock, in any process.
             undo: From the result to what takes it back, for the case that the caller is gone when it is there.
         """
-        return await self._perform(self._writing, work, 3 * self._timeout, lock=lock, undo=undo)
+        return await self._perform(self._writing, work, lock=lock, undo=undo)
 
     async def aclose(self) -> None:
         """Finish what is waiting, and let go."""
         with anyio.CancelScope(shield=True):
             for lane in {self._writing, self._reading}:
-                await anyio.to_thread.run_sync(lane.close, 2 * self._timeout)
+                await anyio.to_thread.run_sync(lane.close, self._closing)
 
     async def _perform(
         self,
         lane: Lane,
         work: Work[T],
-        limit: float,
         *,
         lock: bool = False,
         undo: Callable[[T], Work[object]] | None = None,
     ) -> T:
         future = lane.submit(work, lock=lock)
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(lane.limit):
                 return await asyncio.wrap_future(future)
         except (TimeoutError, asyncio.CancelledError) as error:
             # Nobody will hear of it: what has not begun does not, what is under way is undone after it.
             if not future.cancel() and undo is not None:
                 future.add_done_callback(partial(_take_back, lane, undo))
             if isinstance(error, TimeoutError):
-                detail = f"no answer from {self._backend!r} within {limit:g} seconds"
+                detail = f"no answer from {self._backend!r} within {lane.limit:g} seconds"
                 raise StoreError("The record does not answer.", hint="Try again.", detail=detail) from error
             raise
 

@@ -8,8 +8,9 @@ Invariants: a job's future is resolved after its transaction was committed or ro
 caller left while it waited is not done at all; a thread lives on whatever a job raises; a thread that has had
 nothing to do for a while ends and gives its connection back, and the next job starts a new one.
 
-Time is bounded: a job that waited longer than the lane's patience fails undone, and each attempt is bounded by the
-connection's own time limits.
+Time is bounded: a job that waited longer than the lane's patience fails undone; each attempt is bounded by the
+connection's own time limits; and should one be under way longer than the lane's limit all the same, its connection
+is cut when the next job comes.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Lane:
         threads: How many at most; they start when there is work for them.
         batch: How many jobs at most share a transaction.
         patience: Seconds that a job may wait before it is begun.
+        limit: Seconds that a batch may take.
         idle: Seconds without work after which a thread ends, ``None`` for never.
     """
 
@@ -59,6 +61,7 @@ class Lane:
         threads: int = 1,
         batch: int = 1,
         patience: float,
+        limit: float,
         idle: float | None = IDLE,
     ) -> None:
         self._backend = backend
@@ -66,10 +69,12 @@ class Lane:
         self._most = threads
         self._batch = batch
         self._patience = patience
+        self.limit = limit
         self._idle = idle
         self._jobs: deque[_Job[Any]] = deque()
         self._changed = threading.Condition()
         self._threads: set[threading.Thread] = set()
+        self._workers: set[_Worker] = set()
         self._resting = 0
         self._closed = False
 
@@ -84,6 +89,8 @@ class Lane:
             if self._closed:
                 raise StoreError("The record is closed.")
             self._jobs.append(job)
+            for worker in self._workers:
+                worker.cut_after(self.limit)
             self._changed.notify()
             # One that rests may have been woken for an earlier job and not be up yet: count heads, not waiters.
             if len(self._jobs) > self._resting and len(self._threads) < self._most:
@@ -114,11 +121,15 @@ class Lane:
 
     def _serve(self) -> None:
         worker = _Worker(self._backend, write=self._write)
+        with self._changed:
+            self._workers.add(worker)
         try:
             while jobs := self._take():
-                worker.perform(jobs)
+                worker.do(jobs)
                 del jobs  # a thread that waits keeps nobody's answers alive
         finally:
+            with self._changed:
+                self._workers.discard(worker)
             worker.let_go()
 
     def _take(self) -> list[_Job[Any]]:
@@ -159,6 +170,29 @@ class _Worker:
         self._backend = backend
         self._write = write
         self._connection: Connection | None = None
+        self._turn = threading.Lock()  # so that nobody cuts a batch for the lateness of the one before
+        self._since: float | None = None
+        self._given_up = False
+
+    def cut_after(self, limit: float) -> None:
+        """Cut the connection if it has been at the same batch for longer. Called from other threads."""
+        with self._turn:
+            late = self._since is not None and monotonic() - self._since > limit
+            connection = self._connection
+            if late and connection is not None:
+                self._given_up = True
+                connection.cut()
+
+    def do(self, jobs: list[_Job[Any]]) -> None:
+        """Do them, and resolve their futures."""
+        with self._turn:
+            self._given_up = False
+            self._since = monotonic()
+        try:
+            self._perform(jobs)
+        finally:
+            with self._turn:
+                self._since = None
 
     def let_go(self) -> None:
         """Close the connection; the next job opens another."""
@@ -166,8 +200,7 @@ class _Worker:
             self._connection.close()
             self._connection = None
 
-    def perform(self, jobs: list[_Job[Any]], *, fresh: bool = False) -> None:
-        """Do them in one transaction and resolve their futures."""
+    def _perform(self, jobs: list[_Job[Any]], *, fresh: bool = False) -> None:
         stage = "begin"
         try:
             if self._connection is None:
@@ -188,12 +221,12 @@ class _Worker:
         lost = self._connection is None or not self._connection.roll_back()
         if lost:
             self.let_go()
-        if lost and stage != "commit" and not fresh:
+        if lost and stage != "commit" and not fresh and not self._given_up:
             # The connection had gone bad while nobody looked. Nothing was committed, so this is no repetition.
-            self.perform(jobs, fresh=True)
-        elif len(jobs) > 1 and stage != "begin" and not (lost and stage == "commit"):
+            self._perform(jobs, fresh=True)
+        elif len(jobs) > 1 and not self._given_up and stage != "begin" and not (lost and stage == "commit"):
             for job in jobs:
-                self.perform([job], fresh=fresh)
+                self._perform([job], fresh=fresh)
         else:
             told = self._backend.explain(error)
             if lost and stage == "commit" and isinstance(told, StoreError):

@@ -47,10 +47,8 @@ def migrate(connection: Connection, table_exists: str, *, known: tuple[Migration
         StoreError: The schema is newer than the last step known.
     """
     known = migrations() if known is None else known
-    connection.begin(lock=False)
-    version = _version(connection, table_exists)
-    connection.commit()
-    if version != known[-1].version:
+    # Nearly always there is nothing to do, and to see that needs no lock, which others may hold.
+    if _version(connection, table_exists) != known[-1].version:
         connection.begin(lock=True)
         _apply(connection, _version(connection, table_exists), known)
         connection.commit()

@@ -6,6 +6,8 @@ key that all others count under, so finer locks would serialize them just the sa
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -57,27 +59,35 @@ class PostgresBackend:
 
     def connect(self, *, write: bool) -> PostgresConnection:
         """Connect, with every wait bounded."""
-        seconds = max(2, round(self._timeout))  # libpq takes anything less for 2
-        raw = psycopg.connect(
-            self._url,
-            autocommit=True,
-            connect_timeout=seconds,
-            tcp_user_timeout=seconds * 1000,
-            keepalives_idle=seconds,
-            keepalives_interval=2,
-            keepalives_count=3,
-        )
+        raw = self._reach()
         try:
             connection = PostgresConnection(raw, write=True)
             connection.limit("lock_timeout", self._timeout)
             # Should this machine vanish in the middle of a transaction, others get the lock back.
             connection.limit("idle_in_transaction_session_timeout", 2 * self._timeout)
             migrate(connection, TABLE_EXISTS_POSTGRES)
-            connection.limit("statement_timeout", self._timeout if write else self._patience)
+            # Longer than for locks, so that it is told which of the two it was.
+            connection.limit("statement_timeout", 1.5 * self._timeout if write else self._patience)
         except BaseException:
             raw.close()
             raise
         return connection if write else PostgresConnection(raw, write=False)
+
+    def _reach(self) -> psycopg.Connection[tuple[Any, ...]]:
+        seconds = max(2, round(self._timeout))  # libpq takes anything less for 2
+        try:
+            return psycopg.connect(
+                self._url,
+                autocommit=True,
+                connect_timeout=seconds,
+                tcp_user_timeout=seconds * 1000,
+                keepalives_idle=seconds,
+                keepalives_interval=2,
+                keepalives_count=3,
+            )
+        except psycopg.Error as error:
+            told = self.explain(error)
+        raise told  # out here it does not carry the driver's error along, which may quote the address
 
     def explain(self, error: Exception) -> Exception:
         """See `Backend.explain`."""
@@ -137,6 +147,11 @@ class PostgresConnection:
         """See `Connection`."""
         with suppress(psycopg.Error):
             self._raw.close()
+
+    def cut(self) -> None:
+        """See `Connection`. A line that swallows everything has no end by itself."""
+        with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(self._raw.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
     def _execute(self, sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[tuple[Any, ...]]:
         return self._raw.execute(for_postgres(sql), parameters)

@@ -24,7 +24,13 @@ __all__ = ["MEMORY", "SqliteBackend"]
 
 MEMORY = ":memory:"
 
-_HARMLESS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_ERROR}
+_HARMLESS = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_INTERRUPT,
+}
 """Primary codes after which the connection is as good as before."""
 _STEPS = 10_000
 """Instructions of SQLite's machine between two looks at the clock."""
@@ -158,6 +164,11 @@ class SqliteConnection:
         """See `Connection`."""
         with suppress(sqlite3.Error):
             self._raw.close()
+
+    def cut(self) -> None:
+        """See `Connection`."""
+        with suppress(sqlite3.Error):
+            self._raw.interrupt()
 
     def _begin_writing(self) -> None:
         self._patiently("BEGIN IMMEDIATE")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -11,6 +12,7 @@ from typing import Self, TypeVar
 
 import anyio
 
+from upcall.errors import StoreError
 from upcall.store import _budgets, _consents, _listing, _questions, _records
 from upcall.store._connection import Session, Work
 from upcall.store._database import Database
@@ -233,7 +235,8 @@ class SqlStore(Store):
     async def _write(self, work: Work[T], *, lock: bool = False, undo: Callable[[T], Work[object]] | None = None) -> T:
         if monotonic() >= self._tidy_at:
             self._tidy_at = monotonic() + _TIDY
-            await self._database.write(self._tidy, lock=True)
+            with suppress(StoreError):  # whatever it is, what is to be written now will meet it, too
+                await self._database.write(self._tidy, lock=True)
         return await self._database.write(work, lock=lock, undo=undo)
 
     def _tidy(self, session: Session) -> None:

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from upcall.errors import ConfigurationError
+from upcall.store._connection import Backend
 from upcall.store._database import Database
 from upcall.store._lane import Lane
 from upcall.store._sqlite import MEMORY, SqliteBackend
@@ -24,6 +25,8 @@ TIMEOUT = 5.0
 PATIENCE = 30.0
 _VARIABLE = "UPCALL_STORE"
 _BATCH = 256
+_WRITE = 3
+"""So many times the timeout a write may take: in the queue, for the lock, and once more on a new connection."""
 
 
 def open_store(
@@ -53,12 +56,10 @@ def open_store(
     place = _place(url)
     backend = SqliteBackend(place, timeout=timeout, patience=patience)
     if place == MEMORY:
-        reading = writing = Lane(backend, write=True, batch=_BATCH, patience=timeout, idle=None)
-    else:
-        writing = Lane(backend, write=True, batch=_BATCH, patience=timeout)
-        reading = Lane(backend, write=False, threads=2, patience=patience)
-    database = Database(backend, writing=writing, reading=reading, timeout=timeout, patience=patience)
-    return SqlStore(database, clock=clock)
+        writing = Lane(backend, write=True, batch=_BATCH, patience=timeout, limit=_WRITE * timeout, idle=None)
+        database = Database(backend, writing=writing, reading=writing, closing=_WRITE * timeout)
+        return SqlStore(database, clock=clock)
+    return _on_lanes(backend, 1, timeout, patience, clock)
 
 
 def default_location() -> str | Path:
@@ -93,8 +94,13 @@ def _postgres(url: str, timeout: float, patience: float, clock: Callable[[], dat
         raise ConfigurationError("PostgreSQL needs a driver.", hint="pip install 'upcall[postgres]'")
     from upcall.store._postgres import PostgresBackend
 
-    backend = PostgresBackend(url, timeout=timeout, patience=patience)
-    writing = Lane(backend, write=True, threads=2, batch=_BATCH, patience=timeout)
-    reading = Lane(backend, write=False, threads=2, patience=patience)
-    database = Database(backend, writing=writing, reading=reading, timeout=timeout, patience=patience)
-    return SqlStore(database, clock=clock)
+    return _on_lanes(PostgresBackend(url, timeout=timeout, patience=patience), 2, timeout, patience, clock)
+
+
+def _on_lanes(
+    backend: Backend, writers: int, timeout: float, patience: float, clock: Callable[[], datetime]
+) -> SqlStore:
+    limit = _WRITE * timeout
+    writing = Lane(backend, write=True, threads=writers, batch=_BATCH, patience=timeout, limit=limit)
+    reading = Lane(backend, write=False, threads=2, patience=patience, limit=patience + timeout)
+    return SqlStore(Database(backend, writing=writing, reading=reading, closing=limit), clock=clock)
