@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -101,6 +102,16 @@ def test_a_reply_is_redacted_too() -> None:
     redacted, flags = redact_reply(replied(f"It is {_KEY}."))
     assert redacted.text == "It is [redacted: anthropic-key]."
     assert [flag.path for flag in flags] == ["content.text"]
+
+
+@pytest.mark.parametrize(
+    "seed", [f"{_KEY} ", f"password={_KEY},", "a://u:x9Q@h", "token=tr0ub4dor&3xKq;", "sk-aaaaaaaaaaa-"]
+)
+def test_a_prompt_full_of_secrets_takes_linear_time(seed: str) -> None:
+    text = (seed * (200_000 // len(seed) + 1))[:200_000]
+    started = time.process_time()
+    redact(asked(TextContent(text=text)))
+    assert time.process_time() - started < 10
 
 
 _PIECES = st.sampled_from(

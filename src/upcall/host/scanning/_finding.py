@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -44,6 +45,11 @@ class Scanned:
         self._has_needle = not self._plain or rules().any_needle.search(self._lowered) is not None
         self.secrets = self._find_secrets() if self._has_needle else []
         """Secrets, from left to right, not overlapping."""
+
+    def secrets_within(self, first: int, last: int) -> list[Find]:
+        """Those that reach into ``text[first:last]``."""
+        begin = bisect_right(self.secrets, first, key=lambda find: find.end)
+        return self.secrets[begin : bisect_left(self.secrets, last, key=lambda find: find.start)]
 
     def candidates(self) -> Iterator[Rule]:
         """Rules that are worth trying on this text, those for secrets left out."""

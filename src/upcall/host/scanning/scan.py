@@ -101,15 +101,19 @@ def _flag(find: Find, path: str, scanned: Scanned) -> Flag:
 
 
 def _excerpt(find: Find, scanned: Scanned) -> str:
-    text, secrets = scanned.text, scanned.secrets
+    text = scanned.text
     first, last = max(0, find.start - _AROUND), min(len(text), find.end + _AROUND)
+    secrets = scanned.secrets_within(first, last)
     if last - first > _SHOWN:
         half = _SHOWN // 2
         shown = _redacted(text, secrets, first, first + half) + " … " + _redacted(text, secrets, last - half, last)
     else:
         shown = _redacted(text, secrets, first, last)
     shown = visible(shown).replace("\n", "⏎").replace("\t", " ")
-    return ("…" if first else "") + shown + ("…" if last < len(text) else "")
+    # A secret that reaches out of the window is shown as a whole.
+    begins = min([first, *(secret.start for secret in secrets)])
+    ends = max([last, *(secret.end for secret in secrets)])
+    return ("…" if begins > 0 else "") + shown + ("…" if ends < len(text) else "")
 
 
 def _redacted(text: str, secrets: Sequence[Find], first: int, last: int) -> str:
