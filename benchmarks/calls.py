@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.lanes import Lanes, measured, workers
 from benchmarks.measure import Goal, Outcome, Table, paired, spread, turns
+from benchmarks.processes import ProcessFailed
 
 __all__ = ["TITLE", "run"]
 
@@ -81,7 +82,7 @@ class Plan:
 _FULL = {
     "memory": Plan(sittings=3, rounds=24, calls=20, bursts=4, burst_calls=200),
     "stdio": Plan(sittings=1, rounds=24, calls=10, bursts=5, burst_calls=100),
-    "http": Plan(sittings=1, rounds=16, calls=10, bursts=4, burst_calls=100),
+    "http": Plan(sittings=1, rounds=16, calls=10, bursts=3, burst_calls=100),
 }
 _QUICK = {
     "memory": Plan(sittings=1, rounds=6, calls=15, bursts=1, burst_calls=100),
@@ -98,18 +99,32 @@ class Blocks:
         """The median of each block."""
         self.cpu_ms: dict[str, list[float]] = defaultdict(list)
         self.per_second: dict[str, list[float]] = defaultdict(list)
+        self.failed: dict[str, str] = {}
+        """Lanes that gave up on the way, and why. What they had measured until then counts."""
 
     def measure(self, lanes: Lanes, plan: Plan) -> None:
         """Add one sitting."""
         for order in turns(list(lanes), plan.rounds):
             for lane in order:
-                done = measured(lanes, lane, plan.calls)
-                self.ms[lane].append(median(done["ms"]))
-                self.cpu_ms[lane].append(done["cpu_ms"])
+                if done := self._done(lanes, lane, plan.calls):
+                    self.ms[lane].append(median(done["ms"]))
+                    self.cpu_ms[lane].append(done["cpu_ms"])
         for order in turns(list(lanes), plan.bursts):
             for lane in order:
-                done = measured(lanes, lane, plan.burst_calls, _TOGETHER)
-                self.per_second[lane].append(done["per_second"])
+                if done := self._done(lanes, lane, plan.burst_calls, _TOGETHER):
+                    self.per_second[lane].append(done["per_second"])
+
+    def _done(self, lanes: Lanes, lane: str, calls: int, at_once: int | None = None) -> dict[str, Any] | None:
+        if lane in self.failed:
+            return None
+        try:
+            return measured(lanes, lane, calls, at_once)
+        except ProcessFailed as error:
+            # The others of the same process are gone with it.
+            gone = [name for name, process in lanes.items() if process is lanes[lane]]
+            what = f"{at_once} at once" if at_once else "one by one"
+            self.failed.update(dict.fromkeys(gone, f"gave up at {lane}, {what}: {error}"))
+            return None
 
     def as_json(self) -> dict[str, Any]:
         """All blocks."""
@@ -127,6 +142,7 @@ def run(quick: bool, say: Callable[[str], None]) -> Outcome:
             with workers(transport, outcome.missing, say) as lanes:
                 blocks.measure({lane: worker for lane, worker in lanes.items() if lane in wanted}, plan)
         outcome.data[transport] = blocks.as_json()
+        outcome.missing.update({f"rest of {lane}, {transport}": reason for lane, reason in blocks.failed.items()})
         outcome.tables.append(_table(transport, blocks, SAMPLING, "a call that samples once"))
         outcome.tables.append(_table(transport, blocks, PLAIN, "a call that asks nothing"))
         if transport == "memory":
@@ -148,7 +164,7 @@ def _table(transport: str, blocks: Blocks, contenders: tuple[Contender, ...], wh
             [
                 contender.name,
                 spread(blocks.ms[contender.lane]).show(),
-                f"{spread(blocks.per_second[contender.lane]).median:.0f}",
+                f"{spread(rates).median:.0f}" if (rates := blocks.per_second.get(contender.lane)) else "-",
                 ratio,
             ]
         )

@@ -39,8 +39,8 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def paired(values: Sequence[float], base: Sequence[float]) -> Spread:
-    """The ratios of blocks that were measured next to each other."""
-    return spread([value / other for value, other in zip(values, base, strict=True)])
+    """The ratios of blocks that were measured next to each other, as far as both go."""
+    return spread([value / other for value, other in zip(values, base, strict=False)])
 
 
 def turns(contenders: Sequence[T], rounds: int) -> Iterator[Sequence[T]]:

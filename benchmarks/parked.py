@@ -18,6 +18,7 @@ _LEVELS = (100, 1_000, 10_000)
 _TRACED = 2_000
 """Enough for bytes each by tracemalloc, which is slow."""
 _LIMIT_KB = 20.0
+_FILL_SECONDS = 300
 _FLAT = 1.1
 """How much slower than among a hundred a resume among ten thousand may be and count as independent of the number."""
 
@@ -32,7 +33,7 @@ def run(quick: bool, say: Callable[[str], None]) -> Outcome:
             level: stack.enter_context(process(sys.executable, "benchmarks.parked_process", "rss", str(level)))
             for level in _LEVELS
         }
-        kilobytes = {level: crowd.read()["bytes_each"] / 1e3 for level, crowd in crowds.items()}
+        kilobytes = {level: crowd.read(_FILL_SECONDS)["bytes_each"] / 1e3 for level, crowd in crowds.items()}
         say("taking them up")
         blocks: dict[int, list[float]] = {level: [] for level in _LEVELS}
         single: dict[int, list[float]] = {level: [] for level in _LEVELS}
@@ -42,7 +43,7 @@ def run(quick: bool, say: Callable[[str], None]) -> Outcome:
                 single[level] += times
                 blocks[level].append(median(times))
     with process(sys.executable, "benchmarks.parked_process", "traced", str(_TRACED)) as crowd:
-        traced = crowd.read()["bytes_each"] / 1e3
+        traced = crowd.read(_FILL_SECONDS)["bytes_each"] / 1e3
 
     few, many = _LEVELS[0], _LEVELS[-1]
     outcome.tables.append(

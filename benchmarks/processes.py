@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,10 +16,12 @@ from benchmarks.envs import ROOT
 __all__ = ["Process", "ProcessFailed", "process"]
 
 _GOODBYE_SECONDS = 20
+_ANSWER_SECONDS = 60
+"""Many times what the slowest order takes; a peer that lost an answer is not waited for any longer."""
 
 
 class ProcessFailed(Exception):
-    """A process ended; the last of what it said on standard error."""
+    """A process ended, or hangs; the last of what it said on standard error."""
 
 
 class Process:
@@ -28,13 +31,17 @@ class Process:
         self._child = child
         self._errors = errors
 
-    def read(self) -> dict[str, Any]:
+    def read(self, seconds: float = _ANSWER_SECONDS) -> dict[str, Any]:
         """The next line that the process writes.
 
         Raises:
-            ProcessFailed: It ended instead.
+            ProcessFailed: It ended instead, or wrote nothing for that long.
         """
         assert self._child.stdout is not None
+        # One line is one answer, so nothing is left in the reader's buffer that this could miss.
+        if not select.select([self._child.stdout], [], [], seconds)[0]:
+            self._child.kill()
+            raise ProcessFailed(f"it gave no answer for {seconds:g} s")
         line = self._child.stdout.readline()
         if not line:
             self._child.wait(timeout=_GOODBYE_SECONDS)
