@@ -22,11 +22,15 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "call": ("upcall.cli.call:call", "Call a tool of an MCP server, and answer its sampling requests."),
+    "consents": ("upcall.cli.consents:consents", "List what people want remembered; forget it."),
     "demo": ("upcall.cli.demo:demo", "See a server sample, on the modern and on the legacy protocol."),
     "init": ("upcall.cli.init:init", "Write a policy file to begin with, here or for the user."),
+    "log": ("upcall.cli.log:log", "List sampling requests; show, export or prune them."),
     "model": ("upcall.cli.model:model", "List models; install the embedded one."),
     "models": ("upcall.cli.models:models", "Show which model answers a request, why, and what it can cost."),
+    "pending": ("upcall.cli.pending:pending", "List questions that wait for a person; decide them."),
     "policy": ("upcall.cli.policy:policy", "Check the policy file; explain what it says."),
+    "usage": ("upcall.cli.usage:usage", "Sum up calls, tokens and money."),
 }
 
 

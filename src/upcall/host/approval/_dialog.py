@@ -18,13 +18,13 @@ from anyio import to_thread
 from msgspec.structs import replace
 
 from upcall.errors import ConfigurationError, SamplingError
-from upcall.host.approval._canvas import Canvas
 from upcall.host.approval._editor import edit, editor_of
-from upcall.host.approval._screen import draw_head, draw_text
 from upcall.host.approval._tty import Tty
+from upcall.host.approval.canvas import Canvas
 from upcall.host.approval.editing import difference, read_edited, to_edit
 from upcall.host.approval.memory import subject_of
 from upcall.host.approval.question import Answer, Question, Remember
+from upcall.host.approval.screen import draw_head, draw_text
 from upcall.wire import SamplingCapability, SamplingRequest, SamplingResult, check_request, check_result
 
 __all__ = ["Dialog"]

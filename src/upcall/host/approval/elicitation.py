@@ -13,8 +13,8 @@ from typing import Any, Literal, TypeAlias
 
 import anyio
 
-from upcall.host.approval._screen import plain
 from upcall.host.approval.question import Answer, Question, Remember
+from upcall.host.approval.screen import plain
 
 __all__ = ["CHOICES", "Elicit", "ElicitationApprover"]
 

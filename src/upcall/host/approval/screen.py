@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from upcall.host.approval._canvas import Canvas, Row
+from upcall.host.approval.canvas import Canvas, Row
 from upcall.host.approval.question import Question
 from upcall.host.scanning import SEVERITIES, Flag, rules
-from upcall.wire import SamplingRequest, encode
+from upcall.wire import SamplingRequest, SamplingResult, encode
 from upcall.wire.words import blocks_of, in_words, limits_of, preferences_of, tools_of
 
-__all__ = ["draw_head", "draw_text", "plain", "title_of"]
+__all__ = ["draw_flags", "draw_head", "draw_prompt", "draw_reply", "draw_text", "plain", "title_of"]
 
 _ELICITED = 76
 _MOST_IN_A_FIELD = 300
@@ -50,10 +50,15 @@ def draw_head(canvas: Canvas, question: Question, *, edited: bool = False, whole
         ("edited", "by you" if edited else "", "bold cyan"),
     ]
     canvas.fields([(label, text if whole else _cut(text), style) for label, text, style in rows])
-    if question.flags:
-        canvas.blank()
-        canvas.fields(_flags(question.flags, whole=whole))
+    draw_flags(canvas, question.flags, whole=whole)
     canvas.blank()
+
+
+def draw_flags(canvas: Canvas, flags: Sequence[Flag], *, whole: bool = True) -> None:
+    """What scanning found, the worst first; one place of each kind unless the ``whole`` list is wanted."""
+    if flags:
+        canvas.blank()
+        canvas.fields(_flags(flags, whole=whole))
 
 
 def draw_text(canvas: Canvas, question: Question, most: int | None = None) -> bool:
@@ -68,8 +73,9 @@ def draw_text(canvas: Canvas, question: Question, most: int | None = None) -> bo
         Whether all of it was drawn.
     """
     start = len(canvas.lines)
-    for label, text in _texts(question):
-        canvas.quoted(label, [text])
+    if question.result is not None:
+        draw_reply(canvas, question.result)
+    draw_prompt(canvas, question.request, asked=question.result is not None)
     drawn = canvas.lines[start:]
     if most is None or len(drawn) <= most:
         return True
@@ -80,6 +86,17 @@ def draw_text(canvas: Canvas, question: Question, most: int | None = None) -> bo
     canvas.note(f"{left:,} more lines here: press v to see them")
     canvas.lines += drawn[-tail:]
     return False
+
+
+def draw_prompt(canvas: Canvas, request: SamplingRequest, *, asked: bool = False) -> None:
+    """All that the model gets to read; ``asked`` tells it from a reply above it."""
+    for label, text in _prompt(request):
+        canvas.quoted(f"asked, {label}" if asked else label, [text])
+
+
+def draw_reply(canvas: Canvas, result: SamplingResult) -> None:
+    """What the model gave."""
+    canvas.quoted("reply", ["\n".join(map(in_words, blocks_of(encode(result)["content"])))])
 
 
 def plain(question: Question) -> str:
@@ -120,15 +137,6 @@ def _flags(flags: Sequence[Flag], *, whole: bool) -> Iterator[Row]:
 def _meaning(flag: Flag) -> str:
     rule = rules().by_id.get(flag.rule)  # a question from the store may be of another version
     return rule.means if rule is not None else flag.rule
-
-
-def _texts(question: Question) -> list[tuple[str, str]]:
-    prompt = _prompt(question.request)
-    if question.result is None:
-        return prompt
-    reply = "\n".join(map(in_words, blocks_of(encode(question.result)["content"])))
-    said = [("reply", reply)]
-    return [*said, *((f"asked, {label}", text) for label, text in prompt)]
 
 
 def _prompt(request: SamplingRequest) -> list[tuple[str, str]]:

@@ -1,0 +1,89 @@
+"""What the commands on the record share: which store, which records, and who sits here."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from upcall.cli._clock import Clock
+from upcall.store import Filter, Store, default_location, open_store
+from upcall.wire import visible
+
+__all__ = ["by_me", "filter_of", "filtered", "opened", "own_store_option", "store_option"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+store_option = click.option(
+    "--store",
+    "url",
+    envvar="UPCALL_STORE",
+    show_envvar=True,
+    metavar="URL",
+    help="A file, or postgresql://…; the one of the policy unless given, else the one in your folder for state.",
+)
+
+own_store_option = click.option("--store", "own", metavar="URL", help="As for the command above this one.")
+
+
+def filtered(command: F) -> F:
+    """The options that say which records, for `filter_of`."""
+    options = [
+        click.option("--server", metavar="NAME", help="Your name for the server."),
+        click.option("--model", metavar="MODEL", help="The model that answered, or was to."),
+        click.option("--outcome", metavar="NAME", help="`answered`, `cancelled`, `refused`, or another error's label."),
+        click.option("--since", metavar="WHEN", help="30m, 2h, 7d, 2w ago; or a date, or a moment."),
+        click.option("--until", metavar="WHEN", help="Started before then."),
+        click.option("--text", metavar="TEXT", help="Somewhere in prompt, reply, names, or the error's message."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def filter_of(clock: Clock, given: dict[str, Any]) -> Filter:
+    """The filter that the options of `filtered` say."""
+    times = {name: clock.read(given[name]) for name in ("since", "until") if given.get(name)}
+    return Filter(**{**{name: given.get(name) for name in ("server", "model", "outcome", "text")}, **times})
+
+
+def opened(url: str | None) -> Store:
+    """The store that is meant; to be entered.
+
+    Raises:
+        ConfigurationError: The address, or the policy, is wrong.
+        click.ClickException: There is none yet.
+    """
+    place = url or _of_policy() or default_location()
+    file = _file(place)
+    if file is not None and not file.exists():
+        raise click.ClickException(f"Nothing is recorded yet: there is no {visible(str(file))}.")
+    return open_store(place)
+
+
+def by_me() -> str:
+    """Who sits here, for the record."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "command line"
+
+
+def _of_policy() -> str | None:
+    from msgspec import UNSET
+
+    from upcall.host.policy import find_policy, load_policy
+
+    url = load_policy(find_policy()).store.url
+    return None if url is UNSET else str(url)
+
+
+def _file(place: str | Path) -> Path | None:
+    if isinstance(place, Path):
+        return place
+    if "://" in place.removeprefix("sqlite:///") or place == ":memory:":
+        return None
+    return Path(place.removeprefix("sqlite:///")).expanduser()
