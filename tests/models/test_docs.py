@@ -14,8 +14,11 @@ _PRINTED = [
     "anthropic/claude-sonnet-5\n"
     "openai/llama3@http://localhost:11434/v1\n"
     "'ollama/llama3' is no model string. Did you mean 'openai/llama3@http://localhost:11434/v1'? Known: "
-    "local/smollm2, local/<path>.gguf, anthropic/<name>, openai/<name>, openai/<name>@<base_url>.\n",
+    "local/smollm2, local/<path>.gguf, anthropic/<name>, openai/<name>, openai/<name>@<base_url>, "
+    "openai-responses/<name>, openai-responses/<name>@<base_url>, google/<name>, command/<name>.\n",
     "openai/llama-3.3-70b@https://models.example/v1\n",
+    "GOOD DAY.\n",
+    "anthropic/claude-sonnet-5\n",
     "It is 4. 6 1\n",
 ]
 

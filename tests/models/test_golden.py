@@ -15,7 +15,7 @@ import pytest
 
 from upcall import errors
 from upcall.models import Adjustment, Completion
-from upcall.models.codecs import Encoded, anthropic, openai_chat
+from upcall.models.codecs import Encoded, anthropic, command, gemini, openai_chat, openai_responses
 from upcall.wire import SamplingRequest, decode_request, encode
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -34,14 +34,36 @@ class Case(NamedTuple):
 
     def encode(self) -> Encoded:
         model, refused = self.golden["model"], frozenset(self.golden.get("refused", ()))
-        if self.codec == "anthropic":
-            return anthropic.encode(self.request, model=model, refused=refused)
-        dialect = openai_chat.OPENAI if self.codec == "openai" else openai_chat.COMPATIBLE
-        return openai_chat.encode(self.request, model=model, dialect=dialect, refused=refused)
+        match self.codec:
+            case "anthropic":
+                return anthropic.encode(self.request, model=model, refused=refused)
+            case "openai" | "compatible":
+                chat = openai_chat.OPENAI if self.codec == "openai" else openai_chat.COMPATIBLE
+                return openai_chat.encode(self.request, model=model, dialect=chat, refused=refused)
+            case "openai-responses":
+                is_other = self.golden.get("dialect") == "compatible"
+                responses = openai_responses.COMPATIBLE if is_other else openai_responses.OPENAI
+                return openai_responses.encode(self.request, model=model, dialect=responses, refused=refused)
+            case "gemini":
+                return gemini.encode(self.request, model=model, refused=refused)
+            case "command":
+                return command.encode(self.request, model=model, form=self.golden["form"])
+            case _:
+                raise AssertionError(f"There is no codec for the folder {self.codec}.")
 
     def decode(self) -> Completion:
-        decode = anthropic.decode if self.codec == "anthropic" else openai_chat.decode
-        return decode(self.golden["answer"], self.request, self.encode())
+        answer = self.golden["answer"]
+        match self.codec:
+            case "anthropic":
+                return anthropic.decode(answer, self.request, self.encode())
+            case "openai-responses":
+                return openai_responses.decode(answer, self.request, self.encode())
+            case "gemini":
+                return gemini.decode(answer, self.request, self.encode())
+            case "command":
+                return command.decode(answer.encode(), self.request, self.encode())
+            case _:
+                return openai_chat.decode(answer, self.request, self.encode())
 
 
 def cases(*members: str) -> list[Any]:
@@ -66,6 +88,11 @@ def test_a_request_becomes_exactly_this_body(case: Case) -> None:
     assert encoded.headers == case.golden.get("headers", {})
     assert brief(encoded.adjustments) == case.golden.get("request_adjustments", [])
     assert all(each.reason.endswith(".") for each in encoded.adjustments)
+
+
+@pytest.mark.parametrize("case", cases("written"))
+def test_a_request_is_written_exactly_so(case: Case) -> None:
+    assert command.written(case.encode(), case.golden["form"]).decode() == case.golden["written"]
 
 
 @pytest.mark.parametrize("case", cases("result"))
@@ -102,8 +129,9 @@ def test_every_file_is_of_use() -> None:
     known = {
         *("about", "model", "refused", "request", "body", "headers", "request_adjustments", "refuses"),
         *("answer", "result", "usage", "answer_adjustments", "answer_refused"),
+        *("dialect", "form", "written"),
     }
-    assert len(FILES) > 80
+    assert len(FILES) > 180
     for path in FILES:
         golden = json.loads(path.read_text(encoding="utf-8"))
         assert set(golden) <= known, path.name

@@ -1,4 +1,4 @@
-"""Both transports with the real SDKs against a real model: the embedded one's HTTP endpoints.
+"""The transports with the real SDKs against a real model: the embedded one's HTTP endpoints.
 
 What a small model says is not tested, only that requests are understood and answers have their shape.
 """
@@ -8,30 +8,31 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import anyio
 import pytest
 
 from tests.models.providers import ask
 from upcall import errors
-from upcall.models import AnthropicModel, EmbeddedModel, Model, OpenAIModel
+from upcall.models import AnthropicModel, EmbeddedModel, Model, OpenAIModel, OpenAIResponsesModel
 from upcall.wire import TextContent, decode_request, encode
 
 pytestmark = [pytest.mark.anyio, pytest.mark.embedded]
 
 NAME = "smollm2"
-KINDS = {"anthropic": AnthropicModel, "openai": OpenAIModel}
+KINDS: dict[str, Callable[..., Model]] = {
+    "anthropic": AnthropicModel,
+    "openai": OpenAIModel,
+    "openai-responses": OpenAIResponsesModel,
+}
 
 
 @pytest.fixture(params=KINDS)
 async def model(request: pytest.FixtureRequest, embedded_model: EmbeddedModel) -> AsyncIterator[Model]:
     url, key = await embedded_model.http_endpoint()
-    made: Model
-    if request.param == "anthropic":
-        made = AnthropicModel(NAME, base_url=url, api_key=key, timeout=90)
-    else:
-        made = OpenAIModel(NAME, base_url=f"{url}/v1", api_key=key, timeout=90)
+    base_url = url if request.param == "anthropic" else f"{url}/v1"
+    made = KINDS[request.param](NAME, base_url=base_url, api_key=key, timeout=90)
     yield made
     await made.aclose()
 

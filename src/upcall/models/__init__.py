@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from upcall.models.alternates import Alternates
     from upcall.models.anthropic import AnthropicModel
     from upcall.models.catalog import KnownModel, known_models, load_model, why_unusable
+    from upcall.models.command import CommandModel
     from upcall.models.embedded import EmbeddedModel
     from upcall.models.google import GoogleModel
     from upcall.models.openai import OpenAIModel, OpenAIResponsesModel
@@ -25,6 +26,7 @@ __all__ = [
     "Adjustment",
     "Alternates",
     "AnthropicModel",
+    "CommandModel",
     "Completion",
     "EmbeddedModel",
     "GoogleModel",
@@ -42,6 +44,7 @@ __all__ = [
 _HOMES = {
     "Alternates": "alternates",
     "AnthropicModel": "anthropic",
+    "CommandModel": "command",
     "EmbeddedModel": "embedded",
     "GoogleModel": "google",
     "KnownModel": "catalog",

@@ -128,6 +128,11 @@ class ProviderModel(ABC):
         return self._provider.title if home else f"The {self._provider.title}-compatible server"
 
     @property
+    def provider(self) -> Provider:
+        """Whose protocol it speaks."""
+        return self._provider
+
+    @property
     def lacks_key(self) -> bool:
         """Whether the key that this model needs is nowhere to be found."""
         optional = self._key_optional and not self._endpoint.is_home

@@ -1,4 +1,4 @@
-"""Model strings: which there are, what each needs, and the `Model` behind one.
+"""Models by their strings: which there are, what each needs, and the `Model` behind one.
 
 Nothing here imports an SDK or reaches for a network.
 """
@@ -6,36 +6,29 @@ Nothing here imports an SDK or reaches for a network.
 from __future__ import annotations
 
 import importlib.util
-import re
+from collections.abc import Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
+from typing import TypeAlias
 
 import msgspec
 
 from upcall.errors import ConfigurationError
-from upcall.models._endpoint import Provider
+from upcall.models._strings import FORMS, divided, parts_of
+from upcall.models._transport import ProviderModel
 from upcall.models.anthropic import ANTHROPIC, AnthropicModel
 from upcall.models.base import Model
-from upcall.models.openai import OPENAI, OpenAIModel
+from upcall.models.command import CommandModel
+from upcall.models.google import GOOGLE, GoogleModel
+from upcall.models.openai import OPENAI, OpenAIModel, OpenAIResponsesModel
 
 __all__ = ["KnownModel", "known_models", "load_model", "why_unusable"]
 
-FORMS = {
-    "local/smollm2": "the embedded model: small, offline, no key",
-    "local/<path>.gguf": "a GGUF file of your own, run in this process",
-    "anthropic/<name>": "a model of Anthropic's",
-    "openai/<name>": "a model of OpenAI's",
-    "openai/<name>@<base_url>": "any server that speaks OpenAI's Chat Completions",
-}
-"""Every form of a model string, and what stands behind it."""
+Commands: TypeAlias = Mapping[str, CommandModel]
+"""Programs by the name that stands after ``command/``."""
 
-_PREFIXES = ("local", "anthropic", "openai")
-_AT_URL = re.compile(r"@(?=https?://)", re.IGNORECASE)
-_LOCAL_SERVERS = {
-    "ollama": "http://localhost:11434/v1",
-    "lmstudio": "http://localhost:1234/v1",
-    "vllm": "http://localhost:8000/v1",
-    "llamacpp": "http://localhost:8080/v1",
-}
+_NO_COMMANDS: Commands = MappingProxyType({})
+_SOMEWHERE = "http://localhost/v1"
 
 
 class KnownModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,10 +43,23 @@ class KnownModel(msgspec.Struct, frozen=True, kw_only=True):
     """Why it cannot be used here now; ``None`` when it can."""
 
 
-def load_model(spec: str | Model) -> Model:
+_NO_COMMAND = KnownModel(
+    spec="command/<name>",
+    about=FORMS["command/<name>"],
+    needs="[command.<name>] in upcall.toml",
+    unusable="None is configured.",
+)
+
+
+def load_model(spec: str | Model, *, commands: Commands = _NO_COMMANDS) -> Model:
     """The model behind a model string; a `Model` is given back as it is.
 
     Loading a model opens nothing: a missing key or extra shows at the first request, or by `why_unusable`.
+
+    Args:
+        spec: A model string, or a model.
+        commands: The programs that ``command/<name>`` may name. There are no others: a model string alone never
+            starts a program.
 
     Raises:
         ConfigurationError: No such form; the hint lists the forms, or names the nearest right string.
@@ -62,32 +68,41 @@ def load_model(spec: str | Model) -> Model:
         if isinstance(spec, Model):
             return spec
         raise ConfigurationError(f"{type(spec).__name__} is neither a model string nor a Model.")
-    prefix, name = _parse(spec)
-    if prefix == "local":
-        from upcall.models.embedded import EmbeddedModel
+    prefix, name = parts_of(spec)
+    plain, base_url = divided(name)
+    match prefix:
+        case "local":
+            from upcall.models.embedded import EmbeddedModel
 
-        return EmbeddedModel(name)
-    if prefix == "anthropic":
-        return AnthropicModel(name)
-    plain, _, base_url = _divided(name)
-    return OpenAIModel(plain, base_url=base_url or None)
+            return EmbeddedModel(name)
+        case "anthropic":
+            return AnthropicModel(name)
+        case "google":
+            return GoogleModel(name)
+        case "command":
+            return _command(name, commands)
+        case "openai-responses":
+            return OpenAIResponsesModel(plain, base_url=base_url)
+        case _:
+            return OpenAIModel(plain, base_url=base_url)
 
 
-def why_unusable(spec: str) -> str | None:
+def why_unusable(spec: str, *, commands: Commands = _NO_COMMANDS) -> str | None:
     """Why the model behind ``spec`` cannot be used here now, in one sentence; ``None`` when nothing is known to miss.
 
     Raises:
         ConfigurationError: As `load_model`.
     """
-    prefix, name = _parse(spec)
+    prefix, name = parts_of(spec)
     if prefix == "local":
         return _local_trouble(name)
-    provider = ANTHROPIC if prefix == "anthropic" else OPENAI
-    return _provider_trouble(provider, load_model(spec))
+    if prefix == "command":
+        return _command(name, commands).unusable
+    return _provider_trouble(load_model(spec))
 
 
-def known_models() -> list[KnownModel]:
-    """Every form of a model string with what it needs, and whether that is here."""
+def known_models(*, commands: Commands = _NO_COMMANDS) -> list[KnownModel]:
+    """Every form of a model string with what it needs, and whether that is here; each of ``commands`` for itself."""
     return [
         KnownModel(
             spec="local/smollm2",
@@ -105,65 +120,55 @@ def known_models() -> list[KnownModel]:
             KnownModel(
                 spec=form,
                 about=FORMS[form],
-                needs=f"pip install 'upcall[{provider.sdk}]'" + (f", {provider.key_variable}" if needs_key else ""),
-                unusable=_provider_trouble(provider, example),
+                needs=f"pip install 'upcall[{provider.extra}]'" + (f", {provider.key_variable}" if needs_key else ""),
+                unusable=_provider_trouble(example),
             )
             for form, provider, needs_key, example in (
                 ("anthropic/<name>", ANTHROPIC, True, AnthropicModel("any")),
                 ("openai/<name>", OPENAI, True, OpenAIModel("any")),
-                ("openai/<name>@<base_url>", OPENAI, False, OpenAIModel("any", base_url="http://localhost/v1")),
+                ("openai/<name>@<base_url>", OPENAI, False, OpenAIModel("any", base_url=_SOMEWHERE)),
+                ("openai-responses/<name>", OPENAI, True, OpenAIResponsesModel("any")),
+                (
+                    "openai-responses/<name>@<base_url>",
+                    OPENAI,
+                    False,
+                    OpenAIResponsesModel("any", base_url=_SOMEWHERE),
+                ),
+                ("google/<name>", GOOGLE, True, GoogleModel("any")),
             )
         ),
+        *(
+            KnownModel(spec=model.name, about=FORMS["command/<name>"], needs="its program", unusable=model.unusable)
+            for model in commands.values()
+        ),
+        *([] if commands else [_NO_COMMAND]),
     ]
 
 
-def _parse(spec: str) -> tuple[str, str]:
-    prefix, slash, name = spec.strip().partition("/")
-    if prefix not in _PREFIXES or not slash or not name:
-        raise ConfigurationError(f"{_shown(spec)!r} is no model string.", hint=_hint(_shown(spec.strip())))
-    if prefix == "anthropic" and _AT_URL.search(name):
+def _command(name: str, commands: Commands) -> CommandModel:
+    if name not in commands:
+        near = get_close_matches(name, commands, n=1, cutoff=0.5)
         raise ConfigurationError(
-            "A model string of Anthropic's names no address.", hint=f"Set {ANTHROPIC.url_variable} instead."
+            f"There is no command {name[:80]!r}.",
+            hint=f"Did you mean 'command/{near[0]}'?" if near else f"Configure it first, as [command.{name[:80]}].",
         )
-    return prefix, name
-
-
-def _divided(name: str) -> tuple[str, str, str]:
-    found = _AT_URL.search(name)
-    return (name[: found.start()], "@", name[found.end() :]) if found else (name, "", "")
-
-
-def _shown(spec: str) -> str:
-    """``spec`` without an address, which may hold a password."""
-    return re.sub(r"https?://\S*", "<address>", spec)[:80]
-
-
-def _hint(spec: str) -> str:
-    prefix, _, name = spec.partition("/")
-    guess = None
-    if prefix.lower() in _LOCAL_SERVERS:
-        guess = f"openai/{name or '<name>'}@{_LOCAL_SERVERS[prefix.lower()]}"
-    elif "claude" in prefix.lower():
-        guess = f"anthropic/{spec}"
-    elif re.match(r"gpt-|o\d|chatgpt", prefix.lower()):
-        guess = f"openai/{spec}"
-    elif prefix.lower().endswith(".gguf") or prefix in ("smollm2", "", ".", "..", "~"):
-        guess = f"local/{spec or 'smollm2'}"
-    elif near := get_close_matches(prefix.lower(), _PREFIXES, n=1, cutoff=0.5):
-        guess = f"{near[0]}/{name or '<name>'}"
-    known = f"Known: {', '.join(FORMS)}."
-    return f"Did you mean {guess!r}? {known}" if guess else known
+    return commands[name]
 
 
 def _missing(module: str, extra: str) -> str | None:
-    return None if importlib.util.find_spec(module) else f"The extra is missing: pip install 'upcall[{extra}]'."
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        # The package around it is not there either.
+        found = None
+    return None if found else f"The extra is missing: pip install 'upcall[{extra}]'."
 
 
-def _provider_trouble(provider: Provider, model: Model) -> str | None:
-    trouble = _missing(provider.sdk, provider.sdk)
-    if trouble is None and isinstance(model, AnthropicModel | OpenAIModel) and model.lacks_key:
-        return f"{provider.key_variable} is not set."
-    return trouble
+def _provider_trouble(model: Model) -> str | None:
+    if not isinstance(model, ProviderModel):
+        return None
+    trouble = _missing(model.provider.sdk, model.provider.extra)
+    return f"{model.provider.key_variable} is not set." if trouble is None and model.lacks_key else trouble
 
 
 def _local_trouble(name: str) -> str | None:

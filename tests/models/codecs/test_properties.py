@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.models.codecs.requests import requests
 from upcall.errors import InvalidAnswer, InvalidRequest, UnsupportedContent
-from upcall.models.codecs import Encoded, anthropic, openai_chat
+from upcall.models.codecs import Encoded, anthropic, command, gemini, openai_chat, openai_responses
 from upcall.wire import SamplingRequest, ToolResult, ToolUse, decode_request
 
 Encode = Callable[[SamplingRequest], Encoded]
@@ -29,8 +29,28 @@ OPENAI: list[Encode] = [
     partial(openai_chat.encode, model="o4-mini"),
     partial(openai_chat.encode, model="llama", dialect=openai_chat.COMPATIBLE),
 ]
+RESPONSES: list[Encode] = [
+    partial(openai_responses.encode, model="gpt-5.4-mini"),
+    partial(openai_responses.encode, model="llama", dialect=openai_responses.COMPATIBLE),
+]
+GEMINI: list[Encode] = [
+    partial(gemini.encode, model="gemini-2.5-flash"),
+    partial(gemini.encode, model="gemini-3.5-flash"),
+]
+COMMAND: list[Encode] = [
+    partial(command.encode, model="command/mine", form="text"),
+    partial(command.encode, model="command/mine", form="json"),
+]
 thorough = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-every_codec = pytest.mark.parametrize("encode", [*ANTHROPIC, *OPENAI])
+every_codec = pytest.mark.parametrize("encode", [*ANTHROPIC, *OPENAI, *RESPONSES, *GEMINI, *COMMAND])
+every_provider = pytest.mark.parametrize("encode", [*ANTHROPIC, *OPENAI, *RESPONSES, *GEMINI])
+LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "maxTokens")
+STOPS = ("stop", "stop_sequences", "stopSequences")
+
+
+def parameters(encoded: Encoded) -> dict[str, Any]:
+    """The members of a body, and those of Gemini's settings."""
+    return {**encoded.body, **encoded.body.get("generationConfig", {})}
 
 
 def attempt(encode: Encode, request: SamplingRequest) -> Encoded | InvalidRequest | UnsupportedContent:
@@ -59,11 +79,13 @@ def test_encoding_gives_a_json_body_or_an_error_of_ours(encode: Encode, request:
         assert encoded.message.endswith(".")
         return
     json.dumps(encoded.body, allow_nan=False)
-    limit = {"max_tokens", "max_completion_tokens"} & encoded.body.keys()
-    assert [encoded.body[name] for name in limit] == [request.max_tokens]
+    (limit,) = (value for name, value in parameters(encoded).items() if name in LIMITS)
+    if limit != request.max_tokens:
+        # OpenAI's Responses take no limit below 16.
+        assert (limit, "maxTokens") == (16, next(e.field for e in encoded.adjustments if e.action == "emulated"))
 
 
-@every_codec
+@every_provider
 @thorough
 @given(request=requests(media=False))
 def test_text_alone_is_never_refused(encode: Encode, request: SamplingRequest) -> None:
@@ -168,13 +190,64 @@ def _check_ids(
     assert sent_results == expected
 
 
-@every_codec
+@pytest.mark.parametrize("encode", RESPONSES)
+@thorough
+@given(request=requests(media=False))
+def test_responses_get_each_result_under_the_id_of_its_use(encode: Encode, request: SamplingRequest) -> None:
+    if (encoded := encoded_or_none(encode, request)) is None:
+        return
+    items = encoded.body["input"]
+    _check_ids(
+        request,
+        encoded,
+        [(i["call_id"], i["name"], json.loads(i["arguments"])) for i in items if i["type"] == "function_call"],
+        [item["call_id"] for item in items if item["type"] == "function_call_output"],
+        limit=(64, 64),
+    )
+
+
+@pytest.mark.parametrize("encode", GEMINI)
+@thorough
+@given(request=requests(media=False))
+def test_gemini_gets_each_result_under_the_id_and_name_of_its_use(encode: Encode, request: SamplingRequest) -> None:
+    if (encoded := encoded_or_none(encode, request)) is None:
+        return
+    parts = [part for content in encoded.body["contents"] for part in content["parts"]]
+    calls = [part["functionCall"] for part in parts if "functionCall" in part]
+    results = [part["functionResponse"] for part in parts if "functionResponse" in part]
+    names = {call["id"]: call["name"] for call in calls}
+    assert all(result["name"] == names[result["id"]] for result in results)
+    assert all(re.match("[a-zA-Z_]", name) for name in names.values())
+    _check_ids(
+        request,
+        encoded,
+        [(call["id"], call["name"], call["args"]) for call in calls],
+        [result["id"] for result in results],
+        limit=(64, 64),
+    )
+
+
+@pytest.mark.parametrize("encode", GEMINI)
+@thorough
+@given(request=requests(media=False))
+def test_gemini_gets_alternating_turns_of_which_none_is_empty(encode: Encode, request: SamplingRequest) -> None:
+    if (encoded := encoded_or_none(encode, request)) is None:
+        return
+    contents = encoded.body["contents"]
+    assert all(one["role"] != other["role"] for one, other in pairwise(contents))
+    assert all(content["parts"] for content in contents)
+    assert all(part["text"] for content in contents for part in content["parts"] if "text" in part)
+
+
+@every_provider
 @thorough
 @given(request=requests(media=False))
 def test_renaming_is_reversible(encode: Encode, request: SamplingRequest) -> None:
     if (encoded := encoded_or_none(encode, request)) is None or not request.tools:
         return
-    sent = [tool.get("function", tool)["name"] for tool in encoded.body["tools"]]
+    (first, *_) = declared = encoded.body["tools"]
+    declared = first.get("functionDeclarations", declared)
+    sent = [tool.get("function", tool)["name"] for tool in declared]
     assert [encoded.names.get(name, name) for name in sent] == [tool.name for tool in request.tools]
     assert len(set(sent)) == len(sent)
 
@@ -202,9 +275,15 @@ def test_any_json_is_decoded_or_refused_by_an_error_of_ours(body: Any) -> None:
     request = decode_request(
         {"messages": [{"role": "user", "content": {"type": "text", "text": "Hi"}}], "maxTokens": 5}
     )
-    for codec, encoded in ((anthropic, ANTHROPIC[0](request)), (openai_chat, OPENAI[0](request))):
+    decoders = [
+        partial(anthropic.decode, encoded=ANTHROPIC[0](request)),
+        partial(openai_chat.decode, encoded=OPENAI[0](request)),
+        partial(openai_responses.decode, encoded=RESPONSES[0](request)),
+        partial(gemini.decode, encoded=GEMINI[0](request)),
+    ]
+    for decode in decoders:
         with pytest.raises(InvalidAnswer):
-            codec.decode(body, request, encoded)
+            decode(body, request)
 
 
 @every_codec
@@ -219,10 +298,10 @@ def test_whatever_is_left_out_is_named(encode: Encode, request: SamplingRequest)
         assert "metadata" in named
     if request.include_context in ("thisServer", "allServers"):
         assert "includeContext" in named
-    sent = encoded.body.get("temperature")
+    sent = parameters(encoded).get("temperature")
     if request.temperature is not None and sent != request.temperature:
         assert "temperature" in named
-    stops = encoded.body.get("stop_sequences", encoded.body.get("stop", []))
+    stops: list[str] = next((value for name, value in parameters(encoded).items() if name in STOPS), [])
     if set(request.stop_sequences or ()) != set(stops):
         assert "stopSequences" in named
     assert {*stops, *encoded.cut_at} == set(request.stop_sequences or ()) - {""}

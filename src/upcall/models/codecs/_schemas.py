@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from upcall.errors import InvalidRequest
+
 __all__ = ["reduced"]
 
 _VALUES = frozenset(
@@ -30,16 +32,22 @@ _OLD_PLACE, _PLACE = "#/definitions/", "#/$defs/"
 
 
 def reduced(schema: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """What of ``schema`` is sent, and the keywords that were left out or put otherwise, sorted."""
+    """What of ``schema`` is sent, and the keywords that were left out or put otherwise, sorted.
+
+    Raises:
+        InvalidRequest: It is nested more deeply than Python can follow.
+    """
     changed: set[str] = set()
-    return _schema(schema, changed), sorted(changed)
+    try:
+        return _schema(schema, changed), sorted(changed)
+    except RecursionError:
+        raise InvalidRequest("A tool's inputSchema is nested too deeply.") from None
 
 
 def _schema(schema: dict[str, Any], changed: set[str]) -> dict[str, Any]:
     schema = _translated(schema, changed)
     if "$ref" in schema:
         return _reference(schema, changed)
-    changed.update(schema.keys() - _KNOWN)
     sent: dict[str, Any] = {}
     for keyword, value in schema.items():
         if keyword in _VALUES:
@@ -50,12 +58,16 @@ def _schema(schema: dict[str, Any], changed: set[str]) -> dict[str, Any]:
             sent[keyword] = [_any(each, changed) for each in value]
         elif keyword in _NAMED and isinstance(value, dict):
             sent[keyword] = {name: _any(each, changed) for name, each in value.items()}
-        elif keyword == "enum":
-            if all(isinstance(each, str | int | float) and not isinstance(each, bool) for each in value):
-                sent[keyword] = value
-            else:
-                changed.add(keyword)
+        elif keyword == "enum" and _is_plain(value):
+            sent[keyword] = value
+        else:
+            changed.add(keyword)
     return sent
+
+
+def _is_plain(enum: Any) -> bool:
+    kinds = {type(each) for each in enum} if isinstance(enum, list) else {None}
+    return kinds <= {str, int, float}
 
 
 def _any(value: Any, changed: set[str], *, may_be_bool: bool = False) -> Any:
@@ -76,9 +88,10 @@ def _translated(schema: dict[str, Any], changed: set[str]) -> dict[str, Any]:
     if "const" in schema:
         changed.add("const")
         schema["enum"] = [schema.pop("const")]
-    if "definitions" in schema:
+    if isinstance(schema.get("definitions"), dict):
         changed.add("definitions")
-        schema["$defs"] = {**schema.pop("definitions"), **schema.get("$defs", {})}
+        new = schema.get("$defs")
+        schema["$defs"] = {**schema.pop("definitions"), **(new if isinstance(new, dict) else {})}
     return schema
 
 
