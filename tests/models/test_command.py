@@ -223,7 +223,7 @@ async def test_stop_sequences_are_cut_at(program: Program) -> None:
 
 async def test_a_program_that_takes_too_long_is_stopped(program: Program, tmp_path: Path) -> None:
     sign = tmp_path / "sign"
-    model = program(f"Path({str(sign)!r}).write_text(str(os.getpid()))\ntime.sleep(600)", timeout=1.5)
+    model = program(f"Path({str(sign)!r}).write_text(str(os.getpid()))\ntime.sleep(600)", timeout=3)
     with pytest.raises(errors.ModelTimedOut):
         await model.complete(ask())
     assert not alive(int(sign.read_text()))

@@ -13,6 +13,7 @@ from tests.models.providers import PROVIDERS, Provider, ask
 from upcall import errors
 from upcall.models import Model, Retrying
 from upcall.testing import ScriptedModel
+from upcall.wire import SamplingRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -135,9 +136,13 @@ async def test_a_wait_beyond_the_deadline_is_not_begun(own: bool) -> None:
 
 
 async def test_its_timeout_covers_all_calls_together() -> None:
-    model = ScriptedModel(errors.ModelUnavailable("Broken."), "late", delay=0.2)
+    async def never(request: SamplingRequest) -> str:
+        await anyio.sleep_forever()
+        return "never"
+
+    model = ScriptedModel(errors.ModelUnavailable("Broken."), never)
     with pytest.raises(errors.ModelTimedOut) as caught:
-        await retrying(model, Clock(lambda low, high: low), timeout=0.3).complete(ask())
+        await retrying(model, Clock(lambda low, high: low), timeout=1).complete(ask())
     assert caught.value.attempts == 2
     assert model.cancelled == 1
 
