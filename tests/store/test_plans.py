@@ -64,7 +64,8 @@ def postgres_connection(postgres_url: str) -> Iterator[psycopg.Connection[Any]]:
             " CASE n % 2 WHEN 0 THEN 'legacy' ELSE 'modern' END, 'full', '[]', '[]', n,"
             " CASE WHEN n % 500 = 0 THEN NULL ELSE n END, n FROM generate_series(1, 20000) AS n"
         )
-        connection.execute("ANALYZE records")
+        connection.execute("INSERT INTO bodies (record_id, request) SELECT id, '\"a line of a log\"' FROM records")
+        connection.execute("ANALYZE")
         yield connection
 
 
@@ -78,5 +79,6 @@ def test_postgres_walks_an_index(
     assert row is not None
     plan = json.dumps(row[0])
     assert index in plan
-    assert "Seq Scan" not in plan.partition("SubPlan")[0]
+    assert "Seq Scan" not in plan
+    assert "hashed" not in plan
     assert '"Sort"' not in plan

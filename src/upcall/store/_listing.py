@@ -184,10 +184,11 @@ def _text(text: str) -> Sql:
     inside = needle((to_json(text) or "")[1:-1])  # bodies are JSON, where quotes and line ends are escaped
     like = "LIKE lower(?) ESCAPE '!'"
     names = [f"lower({column}) {like}" for column in _TEXT_COLUMNS]
+    # Not EXISTS: PostgreSQL would search all bodies beforehand, where a full page needs the newest only.
     body = " ".join(
         [
-            "EXISTS (SELECT 1 FROM bodies WHERE record_id = records.id AND",
-            f"(lower(request) {like} OR lower(result) {like}))",
+            f"(SELECT lower(coalesce(request, '')) {like} OR lower(coalesce(result, '')) {like}",
+            "FROM bodies WHERE record_id = records.id)",
         ]
     )
     return Sql(f"({' OR '.join([*names, body])})", (*[plain] * len(names), inside, inside))
