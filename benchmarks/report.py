@@ -34,7 +34,7 @@ class Report:
             verdict = "met    " if goal.met else "NOT MET"
             remark = f"  ({goal.remark})" if goal.remark else ""
             self._line(
-                f"{verdict}  {goal.name}: {goal.measured:.3g} {goal.unit}, limit {goal.limit:g} {goal.unit}{remark}",
+                f"{verdict}  {goal.name}: {goal.measured:.4g} {goal.unit}, limit {goal.limit:g} {goal.unit}{remark}",
                 "green" if goal.met else "red",
             )
 
@@ -87,7 +87,7 @@ def as_markdown(title: str, outcome: Outcome) -> str:
         verdict = "met" if goal.met else "**not met**"
         remark = f" ({goal.remark})" if goal.remark else ""
         lines.append(
-            f"- {goal.name}: {goal.measured:.3g} {goal.unit}, limit {goal.limit:g} {goal.unit}, {verdict}{remark}"
+            f"- {goal.name}: {goal.measured:.4g} {goal.unit}, limit {goal.limit:g} {goal.unit}, {verdict}{remark}"
         )
     return "\n".join([*lines, ""])
 
