@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import anyio
+from anyio import to_thread
 
 from upcall.host.approval.question import Answer, Question, Remember
 from upcall.host.approval.screen import plain
@@ -64,7 +65,7 @@ class ElicitationApprover:
         with anyio.move_on_after(question.deadline):
             async with self._turn:  # one question at a time: there is one person at that client
                 try:
-                    given = await self._elicit(plain(question), _SCHEMA)
+                    given = await self._elicit(await to_thread.run_sync(plain, question), _SCHEMA)
                 except Exception as error:
                     _log.warning("The client could not be asked by elicitation: %s", type(error).__name__)
                     reason = f"Elicitation failed: {type(error).__name__}: {error}"
