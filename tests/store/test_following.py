@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import anyio
@@ -71,7 +72,7 @@ async def test_a_filter_holds_for_what_comes(store: Store) -> None:
 
 
 async def test_more_than_one_look_can_hold_comes_in_order(store: Store) -> None:
-    ids = [await store.begin(intent()) for _ in range(1100)]
+    ids = sorted(await asyncio.gather(*(store.begin(intent()) for _ in range(1100))))
     news = store.follow(after=0, interval=60)  # so long that it must not be waited for
     assert [(await _next(news))[0] for _ in ids] == ids
 

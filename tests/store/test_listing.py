@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -219,8 +220,7 @@ async def test_pruning_leaves_what_is_under_way(store: Store, clock: Clock) -> N
 
 
 async def test_pruning_goes_through_more_than_one_step(store: Store) -> None:
-    done = outcome()
-    for number in range(1203):
-        await store.add(intent(started_at=NOON + timedelta(seconds=number)), done)
+    starts = [NOON + timedelta(seconds=number) for number in range(1203)]
+    await asyncio.gather(*(store.add(intent(started_at=start), outcome()) for start in starts))
     assert await store.prune(older_than=NOON + timedelta(seconds=1201)) == 1201
     assert len((await store.page()).records) == 2

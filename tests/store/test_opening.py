@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,6 +30,14 @@ def test_a_folder_that_is_there_keeps_its_permissions(tmp_path: Path) -> None:
     asyncio.run(_open_and_close(tmp_path / "record.db"))
     assert (tmp_path / "record.db").exists()
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+
+
+def test_the_room_loads_neither_a_driver_nor_an_sdk_before_it_needs_one() -> None:
+    script = "import sys; from upcall.store import open_store; open_store(':memory:'); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    loaded = {name.partition(".")[0] for name in run.stdout.split()}
+    assert "msgspec" in loaded
+    assert not loaded & {"psycopg", "mcp", "pydantic", "anthropic", "openai", "fastmcp"}
 
 
 @pytest.mark.parametrize("form", ["{path}", "sqlite:///{path}"])

@@ -168,6 +168,25 @@ async def test_many_at_once_get_an_id_each(store: Store) -> None:
     assert {(record.id, record.name) for record in kept} == {(id_, str(number)) for number, id_ in enumerate(ids)}
 
 
+async def test_an_intent_whose_caller_was_cancelled_is_taken_back(store: Store) -> None:
+    kept = []
+    for turns in range(40):
+        task = asyncio.create_task(store.begin(intent(request="why")))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            kept.append(task.result())
+    listed: list[int] = []
+    for _ in range(200):  # it happens behind the caller's back
+        listed = [record.id async for record in store.export()]
+        if listed == kept:
+            break
+        await asyncio.sleep(0.01)
+    assert listed == kept
+
+
 async def test_an_id_is_not_used_again_after_pruning(store: Store) -> None:
     first = await store.add(intent(), outcome())
     assert await store.prune(keep=0) == 1

@@ -19,7 +19,7 @@ import threading
 from collections import deque
 from concurrent.futures import Future
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from upcall.errors import StoreError
 from upcall.store._connection import Backend, Connection, Work
@@ -75,7 +75,7 @@ class Lane:
         self._changed = threading.Condition()
         self._threads: set[threading.Thread] = set()
         self._workers: set[_Worker] = set()
-        self._resting = 0
+        self._free = 0
         self._closed = False
 
     def submit(self, work: Work[T], *, lock: bool = False) -> Future[T]:
@@ -92,8 +92,7 @@ class Lane:
             for worker in self._workers:
                 worker.cut_after(self.limit)
             self._changed.notify()
-            # One that rests may have been woken for an earlier job and not be up yet: count heads, not waiters.
-            if len(self._jobs) > self._resting and len(self._threads) < self._most:
+            if len(self._jobs) > self._free and len(self._threads) < self._most:
                 self._start()
         return job.future
 
@@ -117,6 +116,7 @@ class Lane:
         name = f"upcall-store-{'write' if self._write else 'read'}"
         thread = threading.Thread(target=self._serve, name=name, daemon=True)
         self._threads.add(thread)
+        self._free += 1
         thread.start()
 
     def _serve(self) -> None:
@@ -125,8 +125,13 @@ class Lane:
             self._workers.add(worker)
         try:
             while jobs := self._take():
-                worker.do(jobs)
-                del jobs  # a thread that waits keeps nobody's answers alive
+                outcomes = worker.do(jobs)
+                # Free before anybody hears of it: who goes on at once finds this thread, and starts no other.
+                with self._changed:
+                    self._free += 1
+                for outcome in outcomes:
+                    outcome.tell()
+                del jobs, outcomes, outcome  # a thread that waits keeps nobody's answers alive
         finally:
             with self._changed:
                 self._workers.discard(worker)
@@ -137,21 +142,18 @@ class Lane:
         while True:
             with self._changed:
                 while not self._jobs:
-                    if self._closed or not self._rest():
+                    if self._closed or not (self._changed.wait(self._idle) or self._jobs):
                         self._threads.discard(threading.current_thread())
+                        self._free -= 1
                         return []
+                self._free -= 1
                 waiting = [self._jobs.popleft() for _ in range(min(self._batch, len(self._jobs)))]
             # Outside of the lock: resolving a future runs its callbacks.
             jobs = [job for job in waiting if self._in_time(job)]
             if jobs:
                 return jobs
-
-    def _rest(self) -> bool:
-        self._resting += 1
-        try:
-            return self._changed.wait(self._idle) or bool(self._jobs)
-        finally:
-            self._resting -= 1
+            with self._changed:
+                self._free += 1
 
     def _in_time(self, job: _Job[Any]) -> bool:
         if not job.future.set_running_or_notify_cancel():
@@ -183,13 +185,13 @@ class _Worker:
                 self._given_up = True
                 connection.cut()
 
-    def do(self, jobs: list[_Job[Any]]) -> None:
-        """Do them, and resolve their futures."""
+    def do(self, jobs: list[_Job[Any]]) -> list[_Outcome]:
+        """Do them. Their futures are to be resolved by the caller."""
         with self._turn:
             self._given_up = False
             self._since = monotonic()
         try:
-            self._perform(jobs)
+            return self._perform(jobs)
         finally:
             with self._turn:
                 self._since = None
@@ -200,48 +202,56 @@ class _Worker:
             self._connection.close()
             self._connection = None
 
-    def _perform(self, jobs: list[_Job[Any]], *, fresh: bool = False) -> None:
-        stage = "begin"
+    def _perform(self, jobs: list[_Job[Any]], *, again: bool = True) -> list[_Outcome]:
+        stage = "connect"
         try:
             if self._connection is None:
-                fresh = True
                 self._connection = self._backend.connect(write=self._write)
+            stage = "begin"
             self._connection.begin(lock=any(job.lock for job in jobs))
             stage = "work"
             results = [job.work(self._connection) for job in jobs]
             stage = "commit"
             self._connection.commit()
         except Exception as error:
-            self._recover(jobs, stage, error, fresh=fresh)
-            return
-        for job, result in zip(jobs, results, strict=True):
-            job.future.set_result(result)
+            return self._recover(jobs, stage, error, again=again)
+        return [_Outcome(job.future, result) for job, result in zip(jobs, results, strict=True)]
 
-    def _recover(self, jobs: list[_Job[Any]], stage: str, error: Exception, *, fresh: bool) -> None:
+    def _recover(self, jobs: list[_Job[Any]], stage: str, error: Exception, *, again: bool) -> list[_Outcome]:
         lost = self._connection is None or not self._connection.roll_back()
         if lost:
             self.let_go()
-        if lost and stage != "commit" and not fresh and not self._given_up:
-            # The connection had gone bad while nobody looked. Nothing was committed, so this is no repetition.
-            self._perform(jobs, fresh=True)
-        elif len(jobs) > 1 and not self._given_up and stage != "begin" and not (lost and stage == "commit"):
-            for job in jobs:
-                self._perform([job], fresh=fresh)
+        if lost and stage in ("begin", "work") and again and not self._given_up:
+            # The connection had gone bad. Nothing was committed, so this is no repetition.
+            return self._perform(jobs, again=False)
+        unknown = lost and stage == "commit"
+        if len(jobs) > 1 and stage in ("work", "commit") and not unknown and not self._given_up:
+            return [outcome for job in jobs for outcome in self._perform([job], again=again)]
+        told = self._backend.explain(error)
+        if unknown and isinstance(told, StoreError):
+            told = StoreError(told.message, hint=told.hint, detail=f"{told.detail} (during commit: outcome unknown)")
+        return [_Outcome(job.future, None, _own(told, error)) for job in jobs]
+
+
+class _Outcome(NamedTuple):
+    """What a future is to be told."""
+
+    future: Future[Any]
+    result: Any
+    error: Exception | None = None
+
+    def tell(self) -> None:
+        """Resolve the future."""
+        if self.error is not None:
+            self.future.set_exception(self.error)
         else:
-            told = self._backend.explain(error)
-            if lost and stage == "commit" and isinstance(told, StoreError):
-                told = StoreError(
-                    told.message, hint=told.hint, detail=f"{told.detail} (during commit: outcome unknown)"
-                )
-            for job in jobs:
-                _fail(job.future, told, error)
+            self.future.set_result(self.result)
 
 
-def _fail(future: Future[Any], told: Exception, cause: Exception) -> None:
-    # Each caller gets an exception of its own: raising adds to its traceback.
-    mine: Exception = told
-    if isinstance(told, StoreError):
-        mine = StoreError(told.message, hint=told.hint, detail=told.detail)
-    if mine is not cause:
-        mine.__cause__ = cause
-    future.set_exception(mine)
+def _own(told: Exception, cause: Exception) -> Exception:
+    """A copy for one caller: raising an error adds to its traceback."""
+    if not isinstance(told, StoreError):
+        return told
+    mine = StoreError(told.message, hint=told.hint, detail=told.detail)
+    mine.__cause__ = cause
+    return mine
