@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("upcall needs Python 3.11 or newer; set PYTHON=python3.x" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[anthropic,openai,google,local,fastmcp]" --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[anthropic,openai,google,local,fastmcp,postgres]" --group dev
 	@touch $@
 
 setup: $(STAMP) ## the environment and the embedded model
