@@ -137,6 +137,15 @@ async def test_a_prompt_that_is_none_is_an_error_that_says_so(wrong: Any) -> Non
     assert model.requests == []
 
 
+async def test_text_that_no_transport_can_write_is_refused_before_it_reaches_one(era: str) -> None:
+    model = ScriptedModel("never")
+    line = b"caf\xe9".decode(errors="surrogateescape")
+    error = await replies(model, line, era=era)
+    assert isinstance(error, InvalidRequest)
+    assert "not valid Unicode" in error.message
+    assert model.requests == []
+
+
 # Tools
 
 

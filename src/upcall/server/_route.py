@@ -27,6 +27,7 @@ from upcall.wire import (
     SamplingMessage,
     SamplingRequest,
     SamplingResult,
+    check_encodable,
     check_turns,
     decode_request,
     decode_result,
@@ -140,6 +141,7 @@ class Route:
         try:
             request = decode_request(params)
             check_turns(request.messages)
+            check_encodable(params)
             with heartbeat(interval, self.session.beat, on_progress):
                 return await self._answer(request, params, limit)
         except SamplingError as error:

@@ -19,7 +19,14 @@ from upcall.wire.content import (
     text_of,
 )
 from upcall.wire.eras import LATEST_LEGACY, LATEST_MODERN, Era, era_of
-from upcall.wire.rules import SamplingCapability, check_request, check_result, check_turns, missing_capability
+from upcall.wire.rules import (
+    SamplingCapability,
+    check_encodable,
+    check_request,
+    check_result,
+    check_turns,
+    missing_capability,
+)
 from upcall.wire.sampling import (
     METHOD,
     IncludeContext,
@@ -62,6 +69,7 @@ __all__ = [
     "ToolChoice",
     "ToolResult",
     "ToolUse",
+    "check_encodable",
     "check_request",
     "check_result",
     "check_turns",

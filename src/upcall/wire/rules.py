@@ -7,13 +7,23 @@ Each check names its source. `check_request` is for the one who answers (and for
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import msgspec
 
 from upcall.errors import InvalidAnswer, InvalidRequest
 from upcall.wire.content import TextContent, ToolResult, ToolUse, WireValue
 from upcall.wire.eras import allows_tools
 from upcall.wire.sampling import SamplingMessage, SamplingRequest, SamplingResult
 
-__all__ = ["SamplingCapability", "check_request", "check_result", "check_turns", "missing_capability"]
+__all__ = [
+    "SamplingCapability",
+    "check_encodable",
+    "check_request",
+    "check_result",
+    "check_turns",
+    "missing_capability",
+]
 
 
 class SamplingCapability(WireValue, frozen=True, kw_only=True):
@@ -105,6 +115,24 @@ def check_turns(messages: Sequence[SamplingMessage]) -> None:
         waiting = uses
     if waiting:
         raise InvalidRequest(f"The last message leaves tool uses unanswered ({', '.join(waiting)}).")
+
+
+def check_encodable(params: Any) -> None:
+    """``params`` can be written as JSON text, which is UTF-8 (RFC 8259, 8.1).
+
+    Text that was read with ``errors="surrogateescape"`` cannot. A transport finds that out in the middle of writing,
+    where it ends the connection and not the one call.
+
+    Raises:
+        InvalidRequest: It contains lone surrogates.
+    """
+    try:
+        msgspec.json.encode(params)
+    except UnicodeEncodeError:
+        raise InvalidRequest(
+            "The sampling request contains text that is not valid Unicode.",
+            hint='Read it with errors="replace", not "surrogateescape".',
+        ) from None
 
 
 def check_result(result: SamplingResult, request: SamplingRequest) -> None:
