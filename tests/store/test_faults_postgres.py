@@ -114,6 +114,25 @@ async def test_a_connection_that_is_dropped_in_the_middle_leaves_nothing_half_an
         assert [(found.id, found.request) async for found in store.export()] == [(record, "why")]
 
 
+async def test_a_connection_that_is_dropped_while_it_commits_is_an_error_and_not_repeated(postgres_url: str) -> None:
+    async with open_store(postgres_url) as store:
+        with psycopg.connect(postgres_url, autocommit=True) as other:
+            other.execute("CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                          "PERFORM pg_advisory_xact_lock(7); RETURN NULL; END $$")  # fmt: skip
+            other.execute("CREATE CONSTRAINT TRIGGER held AFTER INSERT ON records DEFERRABLE INITIALLY DEFERRED "
+                          "FOR EACH ROW EXECUTE FUNCTION hold()")  # fmt: skip
+            other.execute("SELECT pg_advisory_lock(7)")
+            writing = asyncio.create_task(store.begin(intent()))
+            stuck = await _stuck(postgres_url, "COMMIT")
+            other.execute("SELECT pg_terminate_backend(%s)", (stuck,))
+            with anyio.fail_after(10), pytest.raises(StoreError, match="cannot be reached") as caught:
+                await writing
+            assert "outcome unknown" in caught.value.detail
+            other.execute("SELECT pg_advisory_unlock(7)")
+        assert (await store.page()).records == ()
+        assert await store.begin(intent()) > 0
+
+
 async def test_a_lock_that_another_holds_is_an_error_in_time(postgres_url: str) -> None:
     limits = [Limit(key="overall", calls=1)]
     async with open_store(postgres_url, timeout=0.5) as store:
