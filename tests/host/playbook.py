@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import pytest
 
 from upcall.errors import SamplingError
+from upcall.host.approval import Answer
 from upcall.host.context import SamplingContext
 from upcall.host.engine import (
+    Answered,
     Arrival,
+    Ask,
+    Begin,
+    Begun,
     Call,
     Command,
     Completed,
     Done,
     Event,
     Failed,
+    Keep,
+    Recall,
+    Recalled,
     Record,
+    Release,
+    Reserve,
+    Reserved,
+    Settle,
     Stage,
     Withdrawn,
     answering,
@@ -26,8 +38,10 @@ from upcall.host.engine import (
     reply,
     validity,
 )
+from upcall.host.policy import Rules, parse_policy
 from upcall.host.records import Entry
 from upcall.models import Completion, Usage
+from upcall.store import Amount, Exceeded, Reservation
 from upcall.wire import (
     ContentBlock,
     SamplingCapability,
@@ -38,10 +52,25 @@ from upcall.wire import (
     Tool,
 )
 
+C = TypeVar("C", bound=Command)
+
 MODEL = "test/model"
 NOON = datetime(2026, 7, 28, 12, tzinfo=UTC)
 WITH_TOOLS = SamplingCapability(tools={})
 STAGES: tuple[Stage, ...] = (validity, reply, calling(MODEL))
+YES = Answer(approved=True, by="alice")
+NO = Answer(approved=False, by="alice", reason="too long")
+
+
+def rules(text: str = "", server: str = "logs") -> Rules:
+    """What a policy file with these lines says about ``server``."""
+    return parse_policy(text).rules_for(server)
+
+
+def reservation(tokens: int = 500, micro_usd: int = 70) -> Reservation:
+    """Something that was set aside."""
+    amount = Amount(calls=1, tokens=tokens, micro_usd=micro_usd)
+    return Reservation(id="r1", amount=amount, expires_at=NOON)
 
 
 def asked(text: str = "Why is the sky blue?", **fields: Any) -> SamplingRequest:
@@ -74,10 +103,13 @@ class Playbook:
         version: str | None = None,
         declared: SamplingCapability = WITH_TOOLS,
         stages: Sequence[Stage] = STAGES,
+        keep: Keep | None = None,
+        at: float = 10.0,
+        **context: Any,
     ) -> None:
-        context = SamplingContext(server="logs", version=version)
-        arrival = Arrival(params=params, context=context, declared=declared, started_at=NOON, at=10.0)
-        self._steps = answering(arrival, stages)
+        asker = SamplingContext(**{"server": "logs", "version": version, **context})
+        arrival = Arrival(params=params, context=asker, declared=declared, started_at=NOON, at=at)
+        self._steps = answering(arrival, stages, keep)
         self.command: Command | None = None
         """What the engine wants done now."""
         self._reply: Completion | None = None
@@ -103,6 +135,41 @@ class Playbook:
         assert self.command is not None, "nothing was commanded"
         self._advance(event)
         return self
+
+    def wants(self, kind: type[C]) -> C:
+        """The next command, which is of this kind."""
+        assert isinstance(self.command, kind), self.command
+        return self.command
+
+    def recalls(self, answer: Answer | None = None) -> Self:
+        """The next command looks up what people said; this is it."""
+        self.wants(Recall)
+        return self.sends(Recalled(at=11.0, answer=answer))
+
+    def reserves(self, outcome: Reservation | Exceeded | None = None) -> Self:
+        """The next command reserves; this comes of it."""
+        self.wants(Reserve)
+        return self.sends(Reserved(at=11.0, outcome=outcome or reservation()))
+
+    def asks(self, answer: Answer = YES) -> Self:
+        """The next command asks a person, who says this."""
+        self.wants(Ask)
+        return self.sends(Answered(at=11.5, answer=answer))
+
+    def begins(self, record: int = 7) -> Self:
+        """The next command begins the record."""
+        self.wants(Begin)
+        return self.sends(Begun(at=11.0, record=record))
+
+    def settles(self, actual: Amount) -> Self:
+        """The next command counts this."""
+        assert self.wants(Settle).actual == actual
+        return self.sends(Done(at=13.0))
+
+    def releases(self) -> Self:
+        """The next command gives back what was reserved."""
+        self.wants(Release)
+        return self.sends(Done(at=13.0))
 
     def completes(self, completion: Completion, *, at: float = 12.5) -> Self:
         """The model answered."""

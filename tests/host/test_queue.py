@@ -108,3 +108,58 @@ async def test_an_owner_that_fails_gives_its_place_back() -> None:
     with anyio.fail_after(5):
         async with queue.place("logs"):
             pass
+
+
+async def test_a_line_may_have_a_bound_of_its_own_and_keeps_nobody_else_waiting() -> None:
+    queue = FairQueue(3)
+    entered: list[str] = []
+    leave: dict[str, anyio.Event] = {}
+
+    async def visit(name: str, line: str, most: int | None) -> None:
+        leave[name] = anyio.Event()
+        async with queue.place(line, most):
+            entered.append(name)
+            await leave[name].wait()
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for name in ("a1", "a2", "a3", "b1"):
+                tasks.start_soon(visit, name, name[0], 1 if name[0] == "a" else None)
+                await _settle()
+            assert entered == ["a1", "b1"]
+            leave["b1"].set()
+            await _settle()
+            assert entered == ["a1", "b1"], "the free place is not for a"
+            leave["a1"].set()
+            await _settle()
+            assert entered == ["a1", "b1", "a2"]
+            leave["a2"].set()
+            await _settle()
+            leave["a3"].set()
+    assert entered == ["a1", "b1", "a2", "a3"]
+
+
+async def test_whoever_gives_up_lets_the_one_behind_it_through() -> None:
+    queue = FairQueue(2)
+    entered = anyio.Event()
+
+    async def wide() -> None:
+        async with queue.place("a", 2):
+            entered.set()
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks, queue.place("a", 1):
+            with anyio.CancelScope() as narrow:
+                async with anyio.create_task_group() as inner:
+
+                    async def wait_in_vain() -> None:
+                        async with queue.place("a", 1):
+                            raise AssertionError
+
+                    inner.start_soon(wait_in_vain)
+                    await _settle()
+                    tasks.start_soon(wide)
+                    await _settle()
+                    assert not entered.is_set()
+                    narrow.cancel()
+            await entered.wait()

@@ -36,7 +36,8 @@ ANSWERING = Group(
             "A person can deny a request before any model sees it.",
             f"{_SAMPLING}, User Interaction Model",
             "host",
-            pending="host: people",
+            tests_in("host/engine/test_asking.py", "a_no_is_the_end_of_it_and_names_nobody")
+            + tests_in("host/test_host_policy.py", "a_function_decides"),
         ),
         Requirement(
             "answer.human-reviews-prompt",
@@ -44,7 +45,12 @@ ANSWERING = Group(
             "A person can read and edit the prompt before it is sent.",
             f"{_SAMPLING}, User Interaction Model",
             "host",
-            pending="host: people",
+            tests_in(
+                "host/engine/test_asking.py",
+                "a_person_is_shown_the_whole_request_its_model_and_what_it_can_cost",
+                "an_edited_request_goes_the_whole_way_again_without_a_second_question",
+            )
+            + tests_in("host/test_host_policy.py", "a_person_edits_the_request_and_reviews_the_reply"),
         ),
         Requirement(
             "answer.human-reviews-reply",
@@ -52,7 +58,12 @@ ANSWERING = Group(
             "A person can read the reply before the server gets it.",
             f"{_SAMPLING}, User Interaction Model",
             "host",
-            pending="host: people",
+            tests_in(
+                "host/engine/test_reviewing.py",
+                "a_reply_is_shown_where_the_policy_says_so",
+                "an_edited_reply_is_what_leaves_and_the_change_is_noted",
+            )
+            + tests_in("host/test_host_policy.py", "a_person_edits_the_request_and_reviews_the_reply"),
         ),
         Requirement(
             "answer.approval-controls",
@@ -60,7 +71,12 @@ ANSWERING = Group(
             "Who must be asked, and who never, can be configured.",
             f"{_SAMPLING}, Security Considerations",
             "host",
-            pending="host: policy",
+            tests_in(
+                "host/engine/test_policy.py",
+                "a_person_is_due_where_the_policy_says_so_or_says_nothing",
+                "what_is_denied_is_refused_before_any_model_and_the_operator_reads_why",
+            )
+            + tests_in("host/test_host_policy.py", "each_server_has_rules_of_its_own_by_our_name_for_it"),
         ),
         Requirement(
             "answer.rate-limits",
@@ -68,7 +84,8 @@ ANSWERING = Group(
             "Requests of a server are rate-limited.",
             f"{_SAMPLING}, Security Considerations",
             "host",
-            pending="host: limits",
+            tests_in("host/engine/test_limits.py", "more_than_so_many_a_minute_are_refused_and_told_when_to_come_back")
+            + tests_in("host/test_host_policy.py", "requests_beyond_the_limit_per_minute_are_refused"),
         ),
         Requirement(
             "answer.validate-request",
@@ -128,7 +145,8 @@ ANSWERING = Group(
             "Secrets in prompts and replies can be found and redacted.",
             f"{_SAMPLING}, Security Considerations",
             "host",
-            pending="host: scanning",
+            tests_in("host/engine/test_scanning.py", "secrets_are_taken_out_before_the_model_or_a_person_sees_them")
+            + tests_in("host/test_keeping.py", "redacted_secrets_are_gone_wherever_they_stood_and_the_rest_is_there"),
         ),
         Requirement(
             "answer.preferences-advice",
@@ -145,7 +163,11 @@ ANSWERING = Group(
             "Hints are evaluated in order, and the first that matches is taken.",
             "2025-11-25 ModelPreferences.hints",
             "host",
-            pending="host: preferences",
+            tests_in("host/test_choosing.py", "hints_are_taken_in_order_and_the_first_match_wins")
+            + tests_in(
+                "host/engine/test_choosing.py",
+                "hints_in_their_order_come_before_priorities_and_those_before_the_default",
+            ),
         ),
         Requirement(
             "answer.hints-substring",
@@ -153,7 +175,11 @@ ANSWERING = Group(
             "A hint matches as a substring of a model's name.",
             "2025-11-25 ModelHint.name",
             "host",
-            pending="host: preferences",
+            tests_in("host/test_choosing.py", "a_hint_is_met_by_name_then_by_family_then_by_an_equivalent")
+            + tests_in(
+                "host/engine/test_choosing.py",
+                "hints_in_their_order_come_before_priorities_and_those_before_the_default",
+            ),
         ),
         Requirement(
             "answer.hints-equivalents",
@@ -161,7 +187,8 @@ ANSWERING = Group(
             "A hint may stand for a similar model of another provider.",
             "2025-11-25 ModelHint.name",
             "host",
-            pending="host: preferences",
+            tests_in("host/test_choosing.py", "a_hint_is_met_by_name_then_by_family_then_by_an_equivalent")
+            + tests_in("host/engine/test_choosing.py", "a_hint_for_a_model_of_another_provider_finds_its_equivalent"),
         ),
         Requirement(
             "answer.hints-before-priorities",
@@ -169,7 +196,15 @@ ANSWERING = Group(
             "Hints outrank priorities, which decide among several matches.",
             "2025-11-25 ModelPreferences.hints",
             "host",
-            pending="host: preferences",
+            tests_in(
+                "host/test_choosing.py",
+                "hints_outrank_priorities",
+                "priorities_settle_which_of_several_matches_answers",
+            )
+            + tests_in(
+                "host/engine/test_choosing.py",
+                "hints_in_their_order_come_before_priorities_and_those_before_the_default",
+            ),
         ),
         Requirement(
             "answer.priorities-range",
@@ -347,7 +382,11 @@ ANSWERING = Group(
             "The answering side caps the rounds that one call of a server may take.",
             f"{_SAMPLING}, Multi-turn Tool Loop",
             "host",
-            pending="host: limits",
+            tests_in(
+                "host/engine/test_limits.py",
+                "a_call_of_too_many_rounds_is_refused",
+                "a_tool_call_that_samples_on_and_on_is_stopped",
+            ),
         ),
     ),
 )

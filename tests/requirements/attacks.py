@@ -45,7 +45,8 @@ ATTACKS = Group(
             "A huge `maxTokens` is clamped to what the policy allows.",
             _THEFT,
             "host",
-            pending="host: policy",
+            tests_in("host/engine/test_limits.py", "a_huge_max_tokens_is_clamped_and_the_change_is_noted")
+            + tests_in("host/test_host_policy.py", "a_server_that_asks_for_the_world_gets_what_the_policy_allows"),
         ),
         Requirement(
             "attack.theft-quotas",
@@ -53,7 +54,15 @@ ATTACKS = Group(
             "Each server has quotas of calls, tokens and money that are never overspent.",
             _THEFT,
             "host",
-            pending="host: limits",
+            tests_in(
+                "host/engine/test_reserving.py",
+                "the_most_that_the_call_can_take_is_reserved_under_every_budget_that_concerns_it",
+            )
+            + tests_in("host/test_host_policy.py", "what_a_budget_does_not_hold_is_refused_and_says_when_to_come_back")
+            + tests_in(
+                "store/test_budgets_across_processes.py",
+                "a_budget_is_used_up_to_the_last_token_that_fits_and_not_beyond",
+            ),
         ),
         Requirement(
             "attack.theft-rounds",
@@ -61,7 +70,12 @@ ATTACKS = Group(
             "A server that asks on and on within one call is stopped.",
             _THEFT,
             "host",
-            pending="host: limits",
+            tests_in(
+                "host/engine/test_limits.py",
+                "a_call_of_too_many_rounds_is_refused",
+                "a_tool_call_that_samples_on_and_on_is_stopped",
+                "a_result_with_too_many_requests_is_refused",
+            ),
         ),
         Requirement(
             "attack.theft-usage-recorded",
@@ -107,7 +121,11 @@ ATTACKS = Group(
             "Replies are scanned for instructions and labelled.",
             _HIJACK,
             "host",
-            pending="host: scanning",
+            tests_in(
+                "host/engine/test_scanning.py",
+                "a_reply_with_instructions_is_shown_to_a_person_first",
+                "a_reply_with_instructions_is_withheld_where_the_policy_denies_it_and_kept_in_the_record",
+            ),
         ),
         Requirement(
             "attack.covert-own-tools-only",
@@ -146,7 +164,11 @@ ATTACKS = Group(
             "Zero-width, bidirectional and control characters are flagged.",
             _HIDDEN,
             "host",
-            pending="host: scanning",
+            tests_in(
+                "host/engine/test_scanning.py",
+                "hidden_characters_make_a_person_be_asked_even_where_the_policy_allows",
+                "an_instruction_in_a_system_prompt_is_denied_where_the_policy_says_so",
+            ),
         ),
         Requirement(
             "attack.hidden-shown-whole",
@@ -154,7 +176,8 @@ ATTACKS = Group(
             "The whole prompt, system prompt included, is shown to the person who decides, escaped.",
             _HIDDEN,
             "host",
-            pending="host: people",
+            tests_in("host/engine/test_asking.py", "a_person_is_shown_the_whole_request_its_model_and_what_it_can_cost")
+            + tests_in("host/approval/test_elicitation.py", "the_message_sets_every_line_of_the_prompt_off"),
         ),
         Requirement(
             "attack.hidden-size",
@@ -162,7 +185,11 @@ ATTACKS = Group(
             "Requests above a size are refused.",
             _HIDDEN,
             "host",
-            pending="host: limits",
+            tests_in(
+                "host/engine/test_limits.py",
+                "what_cannot_be_clamped_is_refused",
+                "what_was_refused_for_its_size_still_counts_as_arrived",
+            ),
         ),
         Requirement(
             "attack.leak-allow-lists",
@@ -170,7 +197,12 @@ ATTACKS = Group(
             "Which server may use which model is a list in the policy.",
             _LEAK,
             "host",
-            pending="host: policy",
+            tests_in(
+                "host/test_host_policy.py",
+                "the_model_is_one_that_the_policy_allows_whatever_the_server_would_like",
+                "a_server_may_use_the_models_of_its_own_list_only",
+            )
+            + tests_in("host/engine/test_choosing.py", "without_an_allowed_model_nothing_is_called"),
         ),
         Requirement(
             "attack.leak-redaction",
@@ -178,7 +210,7 @@ ATTACKS = Group(
             "Secrets are redacted on the way out.",
             _LEAK,
             "host",
-            pending="host: scanning",
+            tests_in("host/engine/test_scanning.py", "secrets_are_taken_out_before_the_model_or_a_person_sees_them"),
         ),
         Requirement(
             "attack.leak-keys",
@@ -209,7 +241,13 @@ ATTACKS = Group(
             "Records are kept, and survive a crash.",
             _LEAK,
             "store",
-            pending="store",
+            tests_in(
+                "host/engine/test_recording.py",
+                "the_record_is_begun_before_the_model_is_called_and_ended_under_its_number",
+                "when_the_record_cannot_be_begun_nothing_is_called",
+            )
+            + tests_in("host/test_host_policy.py", "every_way_out_leaves_exactly_one_record")
+            + tests_in("store/test_killed.py", "every_started_call_is_there"),
         ),
         Requirement(
             "attack.consent-our-name",
@@ -242,7 +280,10 @@ ATTACKS = Group(
             "A denial stays until a person takes it back.",
             _CONSENT,
             "host",
-            pending="host: people",
+            tests_in("host/engine/test_asking.py", "a_no_from_before_refuses_what_the_policy_allows")
+            + tests_in(
+                "host/test_host_policy.py", "never_sticks_over_the_end_of_the_process_and_stops_what_the_policy_allows"
+            ),
         ),
         Requirement(
             "attack.consent-one-at-a-time",
@@ -250,7 +291,8 @@ ATTACKS = Group(
             "A person is asked one question at a time.",
             _CONSENT,
             "host",
-            pending="host: people",
+            tests_in("host/approval/test_elicitation.py", "one_question_at_a_time_and_none_after_its_deadline")
+            + tests_in("host/test_host_policy.py", "ten_requests_at_once_ask_until_somebody_has_said_never"),
         ),
         Requirement(
             "attack.state-tampered",

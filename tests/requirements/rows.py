@@ -10,14 +10,8 @@ __all__ = ["TO_COME", "Group", "Level", "Requirement", "tests_in"]
 Level: TypeAlias = Literal["MUST", "SHOULD", "MAY", "attack", "scenario"]
 
 TO_COME: dict[str, tuple[str, ...]] = {
-    "host: policy": ("src/upcall/host/engine/policy*",),
-    "host: preferences": ("src/upcall/host/engine/choos*",),
-    "host: scanning": ("src/upcall/host/engine/scan*",),
-    "host: limits": ("src/upcall/host/engine/limit*",),
-    "host: people": ("src/upcall/host/engine/ask*", "src/upcall/host/engine/approv*"),
     "server: replay": ("src/upcall/server/replay*", "src/upcall/server/_replay*"),
     "testing: cassettes": ("src/upcall/testing/*cassette*",),
-    "store": ("src/upcall/host/engine/record*", "src/upcall/cli/log.py"),
     "gateway": ("src/upcall/gateway/*.py",),
     "web": ("src/upcall/web/*.py",),
 }

@@ -149,12 +149,32 @@ SCENARIOS = Group(
             tests_in("host/test_declaration.py", "sampling_is_declared_with_the_tools_that_the_host_takes"),
         ),
         _scenario(
-            "B6", "dialog", "The first time a server samples, a person is asked.", "host", pending="host: people"
+            "B6",
+            "dialog",
+            "The first time a server samples, a person is asked.",
+            "host",
+            tests_in("host/engine/test_asking.py", "a_person_is_shown_the_whole_request_its_model_and_what_it_can_cost")
+            + tests_in(
+                "host/test_host_policy.py",
+                "a_function_decides",
+                "always_spares_the_question_for_the_like_and_not_for_what_is_flagged",
+            ),
         ),
         _scenario(
-            "B6", "access", "Which models a server may use is configured for it.", "host", pending="host: policy"
+            "B6",
+            "access",
+            "Which models a server may use is configured for it.",
+            "host",
+            tests_in("host/test_host_policy.py", "a_server_may_use_the_models_of_its_own_list_only"),
         ),
-        _scenario("B6", "list", "The recent requests of a server can be listed.", "store", pending="store"),
+        _scenario(
+            "B6",
+            "list",
+            "The recent requests of a server can be listed.",
+            "store",
+            tests_in("store/test_listing.py", "the_newest_comes_first_and_pages_join")
+            + tests_in("host/test_host_policy.py", "what_the_policy_allows_is_answered_and_on_record"),
+        ),
         _scenario("B6", "inspect", "Results and raw JSON can be inspected.", "web", pending="web"),
         _scenario(
             "C1",
@@ -323,13 +343,41 @@ BEYOND = Group(
             pending="gateway",
         ),
         Requirement(
-            "beyond.budgets", "scenario", "Budgets are kept.", "Beyond the sources", "host", pending="host: limits"
+            "beyond.budgets",
+            "scenario",
+            "Budgets are kept.",
+            "Beyond the sources",
+            "host",
+            tests_in("host/test_host_policy.py", "what_a_budget_does_not_hold_is_refused_and_says_when_to_come_back")
+            + tests_in(
+                "store/test_budgets_across_processes.py",
+                "a_budget_is_used_up_to_the_last_token_that_fits_and_not_beyond",
+            ),
         ),
         Requirement(
-            "beyond.review", "scenario", "A person reviews.", "Beyond the sources", "host", pending="host: people"
+            "beyond.review",
+            "scenario",
+            "A person reviews.",
+            "Beyond the sources",
+            "host",
+            tests_in(
+                "host/test_host_policy.py",
+                "a_person_edits_the_request_and_reviews_the_reply",
+                "a_question_laid_into_the_store_is_decided_by_another_process",
+            ),
         ),
         Requirement(
-            "beyond.audit", "scenario", "There is an audit log.", "Beyond the sources", "store", pending="store"
+            "beyond.audit",
+            "scenario",
+            "There is an audit log.",
+            "Beyond the sources",
+            "store",
+            tests_in(
+                "host/test_host_policy.py",
+                "what_the_policy_allows_is_answered_and_on_record",
+                "every_way_out_leaves_exactly_one_record",
+            )
+            + tests_in("store/test_killed.py", "every_started_call_is_there"),
         ),
         Requirement(
             "beyond.tools",

@@ -8,14 +8,18 @@ Only a cancellation passes through.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
+
+import anyio
 
 from upcall.errors import SamplingError, UpcallError
 from upcall.host.context import SamplingContext
 from upcall.host.sdk import capability_of_sdk, dump, error_to_sdk, result_to_sdk
 from upcall.models import Completion
-from upcall.wire import SamplingCapability
+from upcall.wire import Era, SamplingCapability, era_of
 
 if TYPE_CHECKING:
     import mcp_types
@@ -63,14 +67,16 @@ def sampling_callback(answer: Answer, *, server: str, offered: SamplingCapabilit
         offered: What the host can do, whatever the client declares.
     """
 
+    batches = _Batches()
+
     async def callback(
         context: ClientRequestContext, params: mcp_types.CreateMessageRequestParams
     ) -> mcp_types.CreateMessageResult | mcp_types.CreateMessageResultWithTools | mcp_types.ErrorData:
         try:
-            asked = SamplingContext(
-                server=server, version=context.session.protocol_version, request_id=context.request_id
-            )
-            completion = await answer(dump(params), asked, _declared(context.session, offered))
+            version = context.session.protocol_version
+            with batches.one_more(version) as batch:
+                asked = SamplingContext(server=server, version=version, request_id=context.request_id, batch=batch)
+                completion = await answer(dump(params), asked, _declared(context.session, offered))
             with_tools = params.tools is not None or params.tool_choice is not None
             return result_to_sdk(completion.result, with_tools=with_tools)
         except UpcallError as error:
@@ -91,6 +97,32 @@ def fastmcp_handler(callback: SamplingFnT) -> FastMCPHandler:
         return await callback(context, params)
 
     return handle
+
+
+class _Batches:
+    """Counts the requests of one ``input_required`` result, which the SDK's client hands over one by one.
+
+    It starts all of them from the task that made the call, which waits for them: what a task has under way at one time
+    came in one result. So the first is told of one, the twenty-first of twenty-one.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: Counter[int] = Counter()
+
+    @contextmanager
+    def one_more(self, version: str | None) -> Iterator[int | None]:
+        """How many there are with this one; ``None`` on legacy connections, where requests come by themselves."""
+        parent = anyio.get_current_task().parent_id
+        if version is None or era_of(version) is not Era.MODERN or parent is None:
+            yield None
+            return
+        self._under_way[parent] += 1
+        try:
+            yield self._under_way[parent]
+        finally:
+            self._under_way[parent] -= 1
+            if not self._under_way[parent]:
+                del self._under_way[parent]
 
 
 def _declared(session: ClientSession, offered: SamplingCapability) -> SamplingCapability:

@@ -38,6 +38,12 @@ class SamplingContext(msgspec.Struct, frozen=True, kw_only=True):
     """The JSON-RPC id, or on modern connections the request's key among the ``inputRequests``."""
     during: ClientRequest | None = None
     """The client's request that the server is serving, where this side can tell."""
+    call: str | int | None = None
+    """Tells that request from others of the same server, for limits per call; ``None`` when this side cannot."""
+    batch: int | None = None
+    """Sampling requests in the ``input_required`` result that this one came in (2026-07-28), as far as is known."""
+    round: int | None = None
+    """Which such result of its call that is, from 1; ``None`` when this side cannot tell."""
 
     @property
     def era(self) -> Era | None:

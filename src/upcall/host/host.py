@@ -1,8 +1,9 @@
-"""`Host`: answers sampling requests with a model, for clients and for servers without one."""
+"""`Host`: answers sampling requests with models, for clients and for servers without one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,8 +11,8 @@ from upcall.errors import ConfigurationError
 from upcall.host.callbacks import ClientOptions, FastMCPHandler, FastMCPOptions, fastmcp_handler, sampling_callback
 from upcall.host.context import ClientRequest, SamplingContext
 from upcall.host.driver import Driver, Observer
-from upcall.host.engine import calling, reply, validity
 from upcall.host.handler import HandlerFunction, handler
+from upcall.host.office import Office
 from upcall.host.sdk import capability_to_sdk
 from upcall.models import Completion, Model
 from upcall.wire import SamplingCapability, SamplingRequest
@@ -19,6 +20,10 @@ from upcall.wire import SamplingCapability, SamplingRequest
 if TYPE_CHECKING:
     import mcp_types
     from mcp.client.session import SamplingFnT
+
+    from upcall.host.approval import ApprovalFunction, Approver
+    from upcall.host.policy import Policy, PolicyFile
+    from upcall.store import Store
 
 __all__ = ["Host"]
 
@@ -33,22 +38,36 @@ class Host:
         async with Host("anthropic/claude-sonnet-5") as host, Client(server, **host.for_client("logs")) as client:
             ...
 
+    Like this it allows everything, and one model answers. With a policy it keeps to that: who may sample, with which
+    models, within which limits and budgets, and when a person is asked. Then a record is kept in a store.
+
     Args:
         model: A model string (see `upcall.models`), a model, or a handler function (see `handler`). Nothing is opened
-            and no SDK loaded before the first request.
+            and no SDK loaded before the first request. With a policy it answers where the policy names it, or names no
+            model at all, and may be left out.
+        policy: A policy; or the path of its file, or a `PolicyFile`, and then changes of the file hold from the next
+            request on. ``None`` allows everything, unless there is an ``approve``: then it is the built-in policy.
+        store: The record, or where it is (see `upcall.store.open_store`). ``None`` is the store that the policy names,
+            or the user's own where it names none; without a policy, nothing is kept. One that is opened here is
+            closed with the host.
+        approve: Who is asked where the policy says so: an `Approver`, or a function that takes a `Question` and gives
+            ``True``, ``False`` or an `Answer`. ``None`` is the way that the policy names.
         timeout: Seconds from a request's arrival to its answer, ``None`` for no limit.
         max_concurrent: Model calls at one time. The rest waits, and servers take turns.
         tools: Whether requests may carry tools (``sampling.tools``, 2025-11-25).
         on_record: Is handed an `Entry` for every request, whichever way it ends; sync or async.
 
     Raises:
-        ConfigurationError: A setting cannot work, or there is no such model string.
+        ConfigurationError: A setting cannot work, there is no such model string, or the policy has a problem.
     """
 
     def __init__(
         self,
-        model: str | Model | HandlerFunction,
+        model: str | Model | HandlerFunction | None = None,
         *,
+        policy: Policy | PolicyFile | Path | str | None = None,
+        store: Store | Path | str | None = None,
+        approve: Approver | ApprovalFunction | None = None,
         timeout: float | None = None,
         max_concurrent: int = 8,
         tools: bool = True,
@@ -58,14 +77,16 @@ class Host:
             raise ConfigurationError(f"timeout must be more than 0 seconds, not {timeout:g}.")
         if max_concurrent < 1:
             raise ConfigurationError(f"max_concurrent must be at least 1, not {max_concurrent}.")
-        self._model = _model_of(model)
+        own = None if model is None else _model_of(model)
         self._offered = SamplingCapability(tools={} if tools else None)
-        self._stages = (validity, reply, calling(self._model.name))
+        self._office = Office(own, policy, store, approve, timeout)
         self._driver = Driver(
-            {self._model.name: self._model}.__getitem__,
+            self._office.shelf.find,
             observers=(on_record,) if on_record is not None else (),
             timeout=timeout,
             max_concurrent=max_concurrent,
+            ledger=self._office.ledger,
+            decider=self._office.decider,
         )
 
     async def answer(
@@ -76,6 +97,9 @@ class Host:
         version: str | None = None,
         request_id: str | int | None = None,
         during: ClientRequest | None = None,
+        call: str | int | None = None,
+        batch: int | None = None,
+        round: int | None = None,
     ) -> Completion:
         """Answer one request.
 
@@ -85,19 +109,32 @@ class Host:
             version: The connection's protocol version; ``None`` skips the rules that depend on it.
             request_id: For the handler and the record.
             during: The client's request that the server is serving.
+            call: What tells that request from others of the same server, for limits per call.
+            batch: How many sampling requests came in the same ``input_required`` result (2026-07-28).
+            round: Which such result of its call that was, from 1.
 
         Raises:
             InvalidRequest: The request breaks a rule of the protocol.
             InvalidAnswer: The model's answer breaks one.
-            SamplingRefused: A handler said no.
+            SamplingRefused: The policy, a person or a handler said no.
+            LimitExceeded: The request is beyond a limit or a budget of the policy.
             SampleTimedOut: The host's ``timeout`` has passed.
             ModelError: The model failed. What it said is in ``detail``.
         """
-        context = SamplingContext(server=server, version=version, request_id=request_id, during=during)
+        context = SamplingContext(
+            server=server,
+            version=version,
+            request_id=request_id,
+            during=during,
+            call=call,
+            batch=batch,
+            round=round,
+        )
         return await self._answer(request, context, self._offered)
 
     async def _answer(self, params: object, context: SamplingContext, declared: SamplingCapability) -> Completion:
-        return await self._driver.answer(params, context, declared=declared, stages=self._stages)
+        line = self._office.fixed_line or await self._office.line(context.server)
+        return await self._driver.answer(params, context, declared=declared, stages=line.stages, keep=line.keep)
 
     def callback_for(self, server: str) -> SamplingFnT:
         """A ``sampling_callback`` for the ``mcp.Client`` that talks to the server we call ``server``."""
@@ -117,7 +154,7 @@ class Host:
         """Callback and capabilities at once: ``mcp.Client(target, **host.for_client("logs"))``."""
         return {
             "sampling_callback": self.callback_for(server),
-            "sampling_capabilities": self.sampling_capabilities,
+            "sampling_capabilities": self._declared_to(server),
         }
 
     @property
@@ -129,12 +166,21 @@ class Host:
         """Handler and capabilities at once: ``fastmcp.Client(target, **host.for_fastmcp("logs"))``."""
         return {
             "sampling_handler": fastmcp_handler(self.callback_for(server)),
-            "sampling_capabilities": self.sampling_capabilities,
+            "sampling_capabilities": self._declared_to(server),
         }
 
+    def _declared_to(self, server: str) -> mcp_types.SamplingCapability:
+        """Tools are not declared to a server that the policy allows none."""
+        rules = self._office.rules_for(server)
+        return capability_to_sdk(self._offered if rules is None or rules.tools else SamplingCapability())
+
     async def aclose(self) -> None:
-        """Close the model. The host may be used again; the model then reopens what it needs."""
-        await self._model.aclose()
+        """Write what is still to be written, and close the models.
+
+        The host may be used again, and the models then reopen what they need; not so a host that opened its own store.
+        """
+        await self._driver.aclose()
+        await self._office.aclose()
 
     async def __aenter__(self) -> Self:
         return self

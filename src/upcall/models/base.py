@@ -34,8 +34,21 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
 
     field: str
     """The request's field in the wire's spelling: ``temperature``, ``stopSequences``, ``tools[2].name`` …"""
-    action: Literal["dropped", "clamped", "renamed", "merged", "emulated", "converted", "cut", "repeated", "replaced"]
-    """The last two are of the field ``model``: it was asked again, or another one was asked in its place."""
+    action: Literal[
+        "dropped",
+        "clamped",
+        "renamed",
+        "merged",
+        "emulated",
+        "converted",
+        "cut",
+        "edited",
+        "redacted",
+        "repeated",
+        "replaced",
+    ]
+    """``edited``: by a person. The last two are of the field ``model``: it was asked again, or another one was asked in
+    its place."""
     reason: str
     """One sentence for the person who reads the record."""
 

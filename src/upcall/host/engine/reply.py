@@ -10,7 +10,7 @@ from upcall.host.engine.stage import Rest, Steps
 from upcall.models import Adjustment
 from upcall.wire import ContentBlock, TextContent, check_result
 
-__all__ = ["reply"]
+__all__ = ["fit", "reply"]
 
 _MERGED = Adjustment(field="content", action="merged", reason="The answer's text blocks were joined into one.")
 _EMPTY = Adjustment(field="content", action="converted", reason="The answer was empty; it goes out as empty text.")
@@ -22,6 +22,15 @@ def reply(exchange: Exchange, rest: Rest) -> Steps[None]:
     Lists came with tools (2025-11-25, SEP-1577): askers without tools, and all older ones, read one block.
     """
     yield from rest()
+    fit(exchange)
+
+
+def fit(exchange: Exchange) -> None:
+    """The check by itself, for an answer that was changed.
+
+    Raises:
+        InvalidAnswer: It is not what was asked for.
+    """
     check_result(exchange.completion.result, exchange.request)
     if not exchange.request.wants_tools and isinstance(exchange.completion.result.content, list):
         _to_single_block(exchange, exchange.completion.result.content)

@@ -9,7 +9,7 @@ from upcall.host.engine.commands import Command
 from upcall.host.engine.events import Cancelled, Event, Failed
 from upcall.host.engine.exchange import Exchange
 
-__all__ = ["Rest", "Stage", "Steps", "Withdrawn", "perform"]
+__all__ = ["Edited", "Rest", "Stage", "Steps", "Withdrawn", "perform"]
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
@@ -24,13 +24,21 @@ Stage: TypeAlias = Callable[[Exchange, Rest], Steps[None]]
 """One concern of answering, wrapped around the rest.
 
 What stands before ``yield from rest()`` happens on the way to the model, what stands after it on the way back.
-A stage leaves by raising a `SamplingError`. One that owes something afterwards (settling a reservation) catches
-``(SamplingError, Withdrawn)`` around the rest, has its commands performed, and raises again.
+A stage leaves by raising a `SamplingError`. One that owes something afterwards (releasing a reservation) catches
+``Exception`` around the rest, has its commands performed, and raises again.
 """
 
 
 class Withdrawn(Exception):  # control flow, not an error: it never leaves the host
     """The asker is gone. Runs through the stages like an error, so that each can put things in order."""
+
+    def __init__(self, attempts: int = 0) -> None:
+        super().__init__()
+        self.attempts = attempts
+
+
+class Edited(Exception):  # control flow as well
+    """A person has changed the request, which goes the whole way again. Runs through the stages as `Withdrawn` does."""
 
 
 def perform(exchange: Exchange, command: Command, expected: type[E]) -> Steps[E]:
@@ -45,7 +53,7 @@ def perform(exchange: Exchange, command: Command, expected: type[E]) -> Steps[E]
     if isinstance(event, Failed):
         raise event.error
     if isinstance(event, Cancelled):
-        raise Withdrawn
+        raise Withdrawn(event.attempts)
     if not isinstance(event, expected):
         raise TypeError(f"{type(command).__name__} was answered by {type(event).__name__}.")
     return event

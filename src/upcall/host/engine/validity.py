@@ -7,7 +7,7 @@ import msgspec
 from upcall.host.engine.exchange import Exchange
 from upcall.host.engine.stage import Rest, Steps
 from upcall.models import Adjustment
-from upcall.wire import SamplingRequest, check_request, decode_request
+from upcall.wire import check_request, decode_request
 
 __all__ = ["validity"]
 
@@ -19,7 +19,7 @@ def validity(exchange: Exchange, rest: Rest) -> Steps[None]:
     ``none`` instead of refused.
     """
     arrival = exchange.arrival
-    if not isinstance(arrival.params, SamplingRequest):
+    if not exchange.is_read:
         exchange.request = decode_request(arrival.params)
     check_request(exchange.request, declared=arrival.declared, version=arrival.context.version)
     wanted = exchange.request.include_context

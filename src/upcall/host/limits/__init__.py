@@ -9,7 +9,7 @@ key of which file says so, and how to raise it.
 """
 
 from upcall.host.limits.checking import apply_limits, exceeded
-from upcall.host.limits.counting import Counters
+from upcall.host.limits.counting import Counters, check_result
 from upcall.host.limits.measuring import Media, media_in, prompt_chars
 
-__all__ = ["Counters", "Media", "apply_limits", "exceeded", "media_in", "prompt_chars"]
+__all__ = ["Counters", "Media", "apply_limits", "check_result", "exceeded", "media_in", "prompt_chars"]

@@ -21,7 +21,7 @@ from upcall.errors import LimitExceeded
 if TYPE_CHECKING:
     from upcall.host.policy import Rules
 
-__all__ = ["FORGOTTEN", "MINUTE", "Counters"]
+__all__ = ["FORGOTTEN", "MINUTE", "Counters", "check_result"]
 
 MINUTE = 60.0
 """Seconds that ``per_minute`` looks back."""
@@ -53,9 +53,8 @@ class Counters:
             LimitExceeded: ``requests_per_result`` or ``rounds_per_call``.
         """
         counted = self._call(rules.server, call, at)
-        _check(rules, "requests_per_result", requests, "sampling requests in one result")
+        check_result(rules, requests=requests, round=counted.rounds + 1 if counted is not None else None)
         if counted is not None:
-            _check(rules, "rounds_per_call", counted.rounds + 1, "rounds of sampling in one call")
             counted.rounds += 1
 
     def admit(self, rules: Rules, *, at: float, call: Hashable | None = None) -> None:
@@ -123,6 +122,22 @@ class Counters:
         counted.seen = at
         self._calls[server, call] = counted
         return counted
+
+
+def check_result(rules: Rules, *, requests: int, round: int | None = None) -> None:
+    """Hold one ``input_required`` result to the limits, where somebody else counts.
+
+    Args:
+        rules: Of the server that asks.
+        requests: Sampling requests in the result.
+        round: Which result of its call it is, from 1; ``None`` when this side cannot tell.
+
+    Raises:
+        LimitExceeded: ``requests_per_result`` or ``rounds_per_call``.
+    """
+    _check(rules, "requests_per_result", requests, "sampling requests in one result")
+    if round is not None:
+        _check(rules, "rounds_per_call", round, "rounds of sampling in one call")
 
 
 def _check(rules: Rules, key: str, count: int, what: str, hint: str = "") -> None:

@@ -1,0 +1,81 @@
+"""`Ledger`: begins and ends records, reserves and settles budgets.
+
+Two kinds of commands. What has to be there *before* something is done (`Begin`, `Reserve`) fails when the store does,
+and then nothing is done: without a record there is no call. What is written *afterwards* (`Record`, `Settle`,
+`Release`) never stands in the way: the money is spent, and the intent has been on record all along. So an answer goes
+out although its outcome could not be written yet. It is tried again in the background (`Backlog`); until it succeeds
+the record counts as started, and a budget has the whole reservation counted, until that lapses.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import anyio
+
+from upcall.errors import SamplingError, StoreError
+from upcall.host.engine import Begin, Begun, Done, Event, Failed, Release, Reserve, Reserved, Settle
+from upcall.host.performers.backlog import Backlog
+
+if TYPE_CHECKING:
+    from upcall.host.records import Entry
+    from upcall.store import RecordId, Store
+
+__all__ = ["LEASE", "Ledger"]
+
+LEASE = 3600.0
+"""Seconds after which a record without an outcome counts as lost."""
+
+_log = logging.getLogger("upcall.host")
+
+
+class Ledger:
+    """Performs the commands that concern the store.
+
+    Args:
+        store: Where it is kept.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._backlog = Backlog()
+
+    async def perform(self, command: Begin | Reserve | Settle | Release) -> Event:
+        """Do it, and say how it went."""
+        try:
+            match command:
+                case Begin(entry=entry):
+                    from upcall.host.filing import intent_of
+
+                    record = await self._store.begin(intent_of(entry, lease=LEASE))
+                    return Begun(at=anyio.current_time(), record=record)
+                case Reserve():
+                    outcome = await self._store.reserve(command.limits, command.amount, command.ttl)
+                    return Reserved(at=anyio.current_time(), outcome=outcome)
+                case Settle(reservation=reservation, actual=actual):
+                    what = f"The use of a budget ({actual.tokens} tokens)"
+                    await self._backlog.do(what, lambda: self._store.settle(reservation, actual))
+                case Release(reservation=reservation):
+                    await self._backlog.do("The release of a budget", lambda: self._store.release(reservation))
+        except StoreError as error:
+            _log.error("The record of this host fails: %s %s", error, error.detail)
+            closed = SamplingError("The answering side cannot keep its record.", detail=f"{error} {error.detail}")
+            return Failed(at=anyio.current_time(), error=closed)
+        return Done(at=anyio.current_time())
+
+    async def record(self, entry: Entry, record: RecordId | None) -> None:
+        """Write down how a request ended; the whole record, where none was begun."""
+        from upcall.host.filing import intent_of, outcome_of
+
+        outcome = outcome_of(entry)
+        what = f"The record of a sampling request of {entry.context.server} ({entry.outcome})"
+        if record is None:
+            intent = intent_of(entry, lease=LEASE)
+            await self._backlog.do(what, lambda: self._store.add(intent, outcome))
+        else:
+            await self._backlog.do(what, lambda: self._store.finish(record, outcome))
+
+    async def aclose(self, grace: float) -> None:
+        """Write what is still to be written."""
+        await self._backlog.aclose(grace)
