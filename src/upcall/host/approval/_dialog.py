@@ -4,12 +4,13 @@ States: *reading* (keys decide), *confirming* (the same key once more decides), 
 (the editor has the terminal). Only reading and confirming lead to an answer; Ctrl-C is a no in every state but
 editing, where the keys are the editor's.
 
-What was typed before the question was there does not count, nor does what comes within the first moments, nor several
-characters at once: a paste or a function key decides nothing.
+What was typed before the question was there does not count, nor does what comes in the first moments, until the time
+that is left is shown, nor do several characters at once: a paste or a function key decides nothing.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -82,6 +83,7 @@ class Dialog:
         self._by = by
         self._editor = editor
         self._shown = False
+        self._armed_at = math.inf
         self._status = ""
         self._seen = False
         self._confirming = ""
@@ -104,10 +106,10 @@ class Dialog:
         self._shown = True
         await self._lines(self._keys)
         self._tty.forget_input()
-        armed_at = anyio.current_time() + ARMED_AFTER
+        self._armed_at = anyio.current_time() + ARMED_AFTER
         while True:
             key = await self._key(self._countdown)
-            if key != _CTRL_C and anyio.current_time() < armed_at:
+            if key != _CTRL_C and not self._armed:
                 continue
             if key == "v":
                 self._confirming = ""
@@ -177,7 +179,7 @@ class Dialog:
         now = self._question.result if self._asked.kind == "reply" else self._question.request
         if before is None or now is None:
             return
-        await self._put(_CLEAR)
+        await self._wipe()
         try:
             editor = self._editor or editor_of()
             saved = await edit(self._draft or to_edit(now), self._tty, editor)
@@ -191,7 +193,6 @@ class Dialog:
             await self._say(f"{error} Press e to go on editing.")
             return
         self._draft = None
-        self._status = ""
         if after == before:
             self._question = self._asked
             await self._say("Nothing is changed.")
@@ -231,7 +232,13 @@ class Dialog:
             [("v", "view all"), ("e", f"edit the {what}")],
         )
 
+    @property
+    def _armed(self) -> bool:
+        return anyio.current_time() >= self._armed_at
+
     def _countdown(self) -> str:
+        if not self._armed:
+            return ""
         left = max(0, round(self._until - anyio.current_time()))
         more = self._waiting()
         return f"  {left // 60}:{left % 60:02} left" + (f" · {more} more waiting" if more else "")
@@ -261,9 +268,14 @@ class Dialog:
         await self._write(canvas.lines)
 
     async def _write(self, lines: Sequence[str]) -> None:
-        """Lines of their own, above the status."""
+        """Lines of their own, in place of the status."""
+        await self._wipe()
+        await self._put("".join(f"{line}\n" for line in lines))
+
+    async def _wipe(self) -> None:
+        if self._status:
+            await self._put(_CLEAR)
         self._status = ""
-        await self._put("".join([_CLEAR, *(f"{line}\n" for line in lines)]))
 
     async def _put(self, text: str) -> None:
         await to_thread.run_sync(self._tty.write, text)

@@ -105,7 +105,7 @@ class Canvas:
 
     def note(self, text: str) -> None:
         """Our own words in the midst of a quotation: without a bar, marked."""
-        self._put(self._styled(f"{'':{_MARGIN}}⋯ {_one_line(text)}", "bold yellow"))
+        self._folded(self._styled(f"⋯ {_one_line(text)}", "bold yellow"), _MARGIN)
 
     def keys(self, *columns: Sequence[tuple[str, str]]) -> None:
         """What each key does, in columns beside one another; below one another where they do not fit."""
@@ -116,11 +116,12 @@ class Canvas:
             else [(key,) for c in columns for key in c]
         )
         for row in rows:
-            line = self._styled(" " * _MARGIN, "")
+            line = self._styled("", "")
             for entry, width in zip(row, widths, strict=False):
                 key, what = entry or ("", "")
                 line.append(key, style="bold cyan").append(f"  {what}".ljust(width - len(key)))
-            self._put(line)
+            line.rstrip()
+            self._folded(line, _MARGIN)
 
     def _folded(self, line: Text, indent: int, *, hang: int = 0) -> None:
         first, *more = self._pieces(line, self._width - indent - hang) if hang == 0 else self._hanging(line, hang)
