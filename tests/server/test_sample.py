@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Literal
 
 import anyio
@@ -385,6 +386,24 @@ async def test_json_among_words_and_a_bare_word_are_understood() -> None:
     assert (await reply_of(person, "?", tools=False, result_type=Person)).result == Person(name="Ann", age=3)
     mood = ScriptedModel("positive.")
     assert (await reply_of(mood, "?", tools=False, result_type=Literal["positive", "negative"])).result == "positive"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "```" + "\n" * 200_000,
+        "```" + "a" * 200_000,
+        "[" * 1_000_000,
+        ("[" * 900 + "x") * 1000,
+        "[" * 800 + "1," * 200_000,
+    ],
+    ids=["fence and lines", "fence and letters", "nesting", "nesting again and again", "long and never closed"],
+)
+async def test_a_hostile_text_is_a_wrong_answer_and_no_hours_of_work(hostile: str) -> None:
+    model = ScriptedModel(hostile, repeat=True)
+    started = perf_counter()
+    assert isinstance(await replies(model, "?", tools=False, result_type=Person), InvalidAnswer)
+    assert perf_counter() - started < 5
 
 
 async def test_json_text_is_accepted_although_the_tool_was_required() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from string import ascii_letters
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 TOOL_NAME = "submit_result"
 _WRAPPED = "value"
-_FENCE = re.compile(r"```[a-zA-Z]*\s*\n?(.*?)```", re.DOTALL)
+_OPENING = re.compile(r"[{\[]")
 
 
 class NotYet(Exception):
@@ -96,6 +97,8 @@ class Goal(Generic[T]):
             return self._adapter.validate_json(json.dumps(value))
         except ValidationError as error:
             raise NotYet(explained(error)) from None
+        except RecursionError:
+            raise NotYet("it is nested too deeply") from None
 
     @staticmethod
     def _is_text(schema: dict[str, Any]) -> bool:
@@ -104,16 +107,29 @@ class Goal(Generic[T]):
 
 
 def _candidates(text: str) -> Iterator[Any]:
-    """JSON values in a text, likeliest first: fenced ones, the whole, the first object or list anywhere in it."""
-    for source in (*_FENCE.findall(text), text):
+    """JSON values in a text, likeliest first: fenced ones, the whole, the first object or list anywhere in it.
+
+    The text is a stranger's, so no part of it is read twice in search of the last of these.
+    """
+    for source in (*_fenced(text), text):
         try:
             yield json.loads(source)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     decoder = json.JSONDecoder()
-    for start in re.finditer(r"[{\[]", text):
+    at = 0
+    while (opening := _OPENING.search(text, at)) is not None:
         try:
-            yield decoder.raw_decode(text, start.start())[0]
-        except ValueError:
-            continue
-        return
+            yield decoder.raw_decode(text, opening.start())[0]
+        except json.JSONDecodeError as error:
+            at = max(error.pos, opening.end())
+        except (ValueError, RecursionError):  # an endless number, an endless nesting
+            return
+        else:
+            return
+
+
+def _fenced(text: str) -> Iterator[str]:
+    """What stands between pairs of triple backticks, without the language's name."""
+    for block in text.split("```")[1:-1:2]:
+        yield block.lstrip(ascii_letters)
