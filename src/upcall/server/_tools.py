@@ -36,6 +36,9 @@ __all__ = ["SamplingTool", "Toolbox", "ToolError", "brief_schema"]
 
 logger = logging.getLogger(__name__)
 
+_PROBLEMS = 10
+"""How many problems of one value a model is told. A long list can have as many as it has items."""
+
 
 @dataclass(frozen=True, slots=True)
 class SamplingTool:
@@ -161,7 +164,10 @@ def brief_schema(schema: dict[str, Any]) -> dict[str, Any]:
 def explained(error: ValidationError) -> str:
     """A validation error for a model to act on: where, and what is wrong there."""
     problems = error.errors(include_url=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, p['loc'])) or 'value'}: {p['msg']}" for p in problems)
+    said = [f"{'.'.join(map(str, p['loc'])) or 'value'}: {p['msg']}" for p in problems[:_PROBLEMS]]
+    if len(problems) > _PROBLEMS:
+        said.append(f"and {len(problems) - _PROBLEMS} more")
+    return "; ".join(said)
 
 
 def _as_tool(tool: ToolLike) -> SamplingTool:
