@@ -389,7 +389,7 @@ async def test_json_among_words_and_a_bare_word_are_understood() -> None:
 
 
 async def test_a_long_list_of_problems_is_cut_before_it_goes_back() -> None:
-    model = ScriptedModel(str(["x"] * 5000).replace("'", '"'), "[1]")
+    model = ScriptedModel(f"[{','.join(['0.5'] * 5000)}]", "[1]")
     assert (await reply_of(model, "?", tools=False, result_type=list[int])).result == [1]
     told = model.requests[1].messages[-1].text
     assert "0: Input should be a valid integer" in told
