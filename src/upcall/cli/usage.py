@@ -115,9 +115,8 @@ def _draw(rows: Sequence[UsageRow], by: Sequence[By]) -> None:
     for cell in last:
         click.echo(click.style(drawn.line(cell), bold=True))
     if total.uncounted:
-        _console.note(
-            f"{total.uncounted:,} answers came without a count of tokens: neither they nor their cost are in."
-        )
+        answers = "1 answer" if total.uncounted == 1 else f"{total.uncounted:,} answers"
+        _console.note(f"Without {answers} for which the provider counted no tokens: what that cost is not known.")
 
 
 def _measure(rows: Sequence[UsageRow]) -> tuple[Callable[[UsageRow], int], str]:
@@ -165,14 +164,5 @@ def _usd(row: UsageRow) -> str:
 
 
 def _total(rows: Sequence[UsageRow]) -> UsageRow:
-    names = (
-        "calls",
-        "answered",
-        "input_tokens",
-        "output_tokens",
-        "cached_tokens",
-        "micro_usd",
-        "uncounted",
-        "unpriced",
-    )
-    return UsageRow(**{name: sum(getattr(row, name) for row in rows) for name in names})
+    sums = {name: sum(getattr(row, name) for row in rows) for name in (*_NUMBERS, "micro_usd")}
+    return UsageRow(**sums)
