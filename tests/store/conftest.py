@@ -24,10 +24,14 @@ def postgres_database() -> Iterator[str]:
     try:
         server = psycopg.connect(_SERVER, autocommit=True, connect_timeout=5)
     except psycopg.OperationalError as error:
-        pytest.fail(
-            f"These tests need a PostgreSQL server whose user may create databases. Start one on 127.0.0.1:5432 (user "
+        needs = (
+            f"This needs a PostgreSQL server whose user may create databases. Start one on 127.0.0.1:5432 (user "
             f"postgres, trusted), or name yours in UPCALL_TEST_POSTGRES. {type(error).__name__}: {error}"
         )
+        # A user's machine may have none; where one is promised, its absence is a failure.
+        if os.environ.get("CI") or os.environ.get("UPCALL_TEST_POSTGRES"):
+            pytest.fail(needs)
+        pytest.skip(needs)
     with server:
         server.execute(f'CREATE DATABASE "{name}"')
         try:
