@@ -446,3 +446,31 @@ async def test_a_consent_from_elsewhere_counts_by_our_name_for_the_server() -> N
         await made.store.remember(Consent(key="server:logs", verdict="deny", by="carol"))
         await refused(made, asked())
         await made.host.answer(asked(), server="logs-of-another")
+
+
+async def test_cancelling_again_and_again_cuts_the_waiting_short_and_loses_nothing() -> None:
+    started, go = anyio.Event(), anyio.Event()
+
+    class Slow(ScriptedModel):
+        async def complete(self, request: Any) -> Completion:
+            started.set()
+            await anyio.sleep_forever()
+            raise AssertionError
+
+    async with open_store(":memory:") as store:
+        faulty = Faulty(store, settle=go.wait, finish=go.wait)
+        made = Office(ALLOW + DAY, faulty, model=Slow(answer(), name=MODEL))
+        with anyio.fail_after(10):
+            task = asyncio.create_task(made.host.answer(asked(), server="logs"))
+            await started.wait()
+            while not task.done():
+                task.cancel()
+                await anyio.lowlevel.checkpoint()
+            assert task.cancelled()
+            assert (await made.record()).state == "started"
+            go.set()
+            await made.host.aclose()
+        assert (await made.record()).outcome == "cancelled"
+        settled, reserved = await made.spent("server:logs")
+    assert (settled > 0, reserved) == (True, 0)
+    assert [entry.outcome for entry in made.entries] == ["cancelled"]

@@ -59,6 +59,7 @@ ATTACKS = Group(
                 "the_most_that_the_call_can_take_is_reserved_under_every_budget_that_concerns_it",
             )
             + tests_in("host/test_host_policy.py", "what_a_budget_does_not_hold_is_refused_and_says_when_to_come_back")
+            + tests_in("host/test_host_load.py", "a_budget_is_not_overspent_by_one_token_by_a_thousand_at_once")
             + tests_in(
                 "store/test_budgets_across_processes.py",
                 "a_budget_is_used_up_to_the_last_token_that_fits_and_not_beyond",
@@ -75,6 +76,9 @@ ATTACKS = Group(
                 "a_call_of_too_many_rounds_is_refused",
                 "a_tool_call_that_samples_on_and_on_is_stopped",
                 "a_result_with_too_many_requests_is_refused",
+            )
+            + tests_in(
+                "host/test_host_clients.py", "two_hundred_requests_of_a_greedy_server_meet_the_limits_of_their_era"
             ),
         ),
         Requirement(
@@ -247,6 +251,7 @@ ATTACKS = Group(
                 "when_the_record_cannot_be_begun_nothing_is_called",
             )
             + tests_in("host/test_host_policy.py", "every_way_out_leaves_exactly_one_record")
+            + tests_in("host/test_host_killed.py", "every_started_call_is_on_record_and_every_reservation_ends")
             + tests_in("store/test_killed.py", "every_started_call_is_there"),
         ),
         Requirement(

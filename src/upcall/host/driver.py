@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from time import monotonic
 
 import anyio
 
@@ -104,9 +105,9 @@ class Driver:
         Raises:
             SamplingError: Why there is no answer.
         """
-        at = anyio.current_time()
+        at = monotonic()
         arrival = Arrival(params=params, context=context, declared=declared, started_at=datetime.now(UTC), at=at)
-        run = Run(context, deadline=math.inf if self._timeout is None else at + self._timeout)
+        run = Run(context, deadline=math.inf if self._timeout is None else anyio.current_time() + self._timeout)
         steps = answering(arrival, stages, keep)
         try:
             return await self._drive(steps, None, run)
@@ -132,7 +133,7 @@ class Driver:
         """Tell the engine, and perform what it wants done about it, one command or all of them at a time."""
         with suppress(Withdrawn, SamplingError):
             while True:
-                event = Cancelled(at=anyio.current_time(), attempts=run.attempts)
+                event = Cancelled(at=monotonic(), attempts=run.attempts)
                 run.attempts = 0
                 with suppress(anyio.get_cancelled_exc_class()), anyio.move_on_after(GRACE, shield=True):
                     await self._drive(steps, event, run)
@@ -145,7 +146,7 @@ class Driver:
                     return await self._calls.perform(command, run)
                 case Record():
                     await self._record(command)
-                    return Done(at=anyio.current_time())
+                    return Done(at=monotonic())
                 case Ask() | Recall() if self._people is not None:
                     return await self._people.perform(command, run)
                 case Begin() | Reserve() | Settle() | Release() if self._ledger is not None:
@@ -155,7 +156,7 @@ class Driver:
             _log.exception("Performing %s failed", type(command).__name__)
             detail = f"{type(bug).__name__}: {bug}"
         closed = SamplingError("The host could not process the request.", detail=detail)
-        return Failed(at=anyio.current_time(), error=closed)
+        return Failed(at=monotonic(), error=closed)
 
     async def _record(self, command: Record) -> None:
         try:

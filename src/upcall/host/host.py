@@ -133,7 +133,7 @@ class Host:
         return await self._answer(request, context, self._offered)
 
     async def _answer(self, params: object, context: SamplingContext, declared: SamplingCapability) -> Completion:
-        line = self._office.fixed_line or await self._office.line(context.server)
+        line = self._office.line(context.server)
         return await self._driver.answer(params, context, declared=declared, stages=line.stages, keep=line.keep)
 
     def callback_for(self, server: str) -> SamplingFnT:
@@ -183,6 +183,7 @@ class Host:
         await self._office.aclose()
 
     async def __aenter__(self) -> Self:
+        await self._office.prepare()
         return self
 
     async def __aexit__(

@@ -47,20 +47,18 @@ class Office:
         timeout: float | None,
     ) -> None:
         self._governance: Governance | None = None
-        self._line: Line | None = None
         self._opened: Store | None = None
-        self._ready = True
         self.decider: Decider | None = None
         governing = _policy(policy) if policy is not None or approve is not None else None
         kept = self._store(store, governing if policy is not None else None)
         self.ledger = None if kept is None else Ledger(kept)
+        self._uses_prices = governing is not None or kept is not None
         if governing is not None:
             self._govern(governing, own, kept, approve, timeout)
         elif own is not None:
             self.shelf = Shelf(own, _no_other)
-            line = self._line = plain(own.name) if kept is None else recorded(own.name)
+            line = plain(own.name) if kept is None else recorded(own.name)
             self._line_for: Callable[[str], Line] = lambda server: line
-            self._ready = kept is None
         else:
             raise ConfigurationError("A host needs a model or a policy.", hint="Give it one of the two.")
 
@@ -78,7 +76,6 @@ class Office:
         self._governance = Governance(policy, own, timeout=timeout, has_store=store is not None)
         self._line_for = self._governance.line
         self.shelf = self._governance.shelf
-        self._ready = False
         approver = _approver(approve) if approve is not None else _named(self._governance.policy, store)
         self.decider = Remembering(approver, store=store)
 
@@ -92,17 +89,14 @@ class Office:
         self._opened = open_store(store if policy is None or store is not None else _address(policy))
         return self._opened
 
-    async def line(self, server: str) -> Line:
+    def line(self, server: str) -> Line:
         """What a request of ``server`` goes through now."""
-        if not self._ready:
-            await anyio.to_thread.run_sync(_load_prices)
-            self._ready = True
         return self._line_for(server)
 
-    @property
-    def fixed_line(self) -> Line | None:
-        """The line, where it is the same for all servers and nothing has to be loaded for it."""
-        return self._line if self._ready else None
+    async def prepare(self) -> None:
+        """Load in a thread what the first request would otherwise hold the event loop up with."""
+        if self._uses_prices:
+            await anyio.to_thread.run_sync(_load_prices)
 
     def rules_for(self, server: str) -> Rules | None:
         """What holds for ``server``; ``None`` without a policy."""

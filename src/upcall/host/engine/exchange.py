@@ -42,7 +42,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     """Wall clock, with a time zone."""
     at: float
-    """Seconds on the driver's monotonic clock."""
+    """Seconds on the driver's monotonic clock, which is `time.monotonic`."""
 
 
 class Exchange:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from time import monotonic
 
 import anyio
 
@@ -41,14 +42,14 @@ class Calls:
                 async with self._queue.place(run.context.server, call.most):
                     with asking(run.context):
                         completion = await self._complete(call, run)
-                event = Completed(at=anyio.current_time(), completion=completion)
+                event = Completed(at=monotonic(), completion=completion)
             except SamplingError as error:
-                event = Failed(at=anyio.current_time(), error=error)
+                event = Failed(at=monotonic(), error=error)
         # A model may turn the cancellation into an error of its own: the reason is still the time.
         if event is None or (scope.cancel_called and isinstance(event, Failed)):
             timed_out = SampleTimedOut(f"No answer within {self._timeout:g} seconds.")
             timed_out.attempts = run.attempts
-            event = Failed(at=anyio.current_time(), error=timed_out)
+            event = Failed(at=monotonic(), error=timed_out)
         run.attempts = 0
         return event
 

@@ -10,9 +10,8 @@ the record counts as started, and a budget has the whole reservation counted, un
 from __future__ import annotations
 
 import logging
+from time import monotonic
 from typing import TYPE_CHECKING
-
-import anyio
 
 from upcall.errors import SamplingError, StoreError
 from upcall.host.engine import Begin, Begun, Done, Event, Failed, Release, Reserve, Reserved, Settle
@@ -49,10 +48,10 @@ class Ledger:
                     from upcall.host.filing import intent_of
 
                     record = await self._store.begin(intent_of(entry, lease=LEASE))
-                    return Begun(at=anyio.current_time(), record=record)
+                    return Begun(at=monotonic(), record=record)
                 case Reserve():
                     outcome = await self._store.reserve(command.limits, command.amount, command.ttl)
-                    return Reserved(at=anyio.current_time(), outcome=outcome)
+                    return Reserved(at=monotonic(), outcome=outcome)
                 case Settle(reservation=reservation, actual=actual):
                     what = f"The use of a budget ({actual.tokens} tokens)"
                     await self._backlog.do(what, lambda: self._store.settle(reservation, actual))
@@ -61,8 +60,8 @@ class Ledger:
         except StoreError as error:
             _log.error("The record of this host fails: %s %s", error, error.detail)
             closed = SamplingError("The answering side cannot keep its record.", detail=f"{error} {error.detail}")
-            return Failed(at=anyio.current_time(), error=closed)
-        return Done(at=anyio.current_time())
+            return Failed(at=monotonic(), error=closed)
+        return Done(at=monotonic())
 
     async def record(self, entry: Entry, record: RecordId | None) -> None:
         """Write down how a request ended; the whole record, where none was begun."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -58,7 +59,7 @@ class People:
                 answer = _failed(error)
             except Exception as error:
                 answer = _failed(error)
-        at = anyio.current_time()
+        at = monotonic()
         if scope.cancelled_caught:
             return Failed(at=at, error=SampleTimedOut(f"No answer within {self._timeout:g} seconds."))
         if isinstance(command, Recall):
