@@ -25,6 +25,8 @@ from upcall.wire import visible
         ("lone \ud800", "lone ⟨U+D800⟩"),
         ("👩\u200d💻 می\u200cشود", "👩\u200d💻 می\u200cشود"),
         ("pass\u200dword", "pass⟨U+200D⟩word"),
+        ("可\u200c\u200d\u200c能", "可⟨U+200C⟩⟨U+200D⟩⟨U+200C⟩能"),
+        ("可\u200b\u200d能", "可⟨U+200B⟩⟨U+200D⟩能"),
         ("Grüße, 世界", "Grüße, 世界"),
     ],
 )

@@ -11,13 +11,14 @@ import re
 __all__ = ["visible"]
 
 _LINE_ENDS = re.compile(r"\r\n|\u2028|\u2029|\x85")
-_JOINED = re.compile(r"(?<=[^\x00-\x7f])[\u200c\u200d](?=[^\x00-\x7f])")
-"""Joiners where scripts and emoji need them: between two characters that are not ASCII."""
-_ACTIVE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, without tab and newline
-    "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # invisible, or turning the text
-    "\ud800-\udfff\ufe00-\ufe0e\U000e0000-\U000e0fff]"  # lone surrogates; tags and selectors can carry hidden text
+_HIDDEN = (
+    "\x80-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # controls; invisible, or turning
+    "\ud800-\udfff\ufe00-\ufe0e\U000e0000-\U000e0fff"  # lone surrogates; tags and selectors can carry hidden text
 )
+_ACTIVE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f{_HIDDEN}]")
+"""All but tab and newline of the controls, and what is hidden."""
+_JOINED = re.compile(f"(?<=[^\x00-\x7f{_HIDDEN}])[\u200c\u200d](?=[^\x00-\x7f{_HIDDEN}])")
+"""Joiners where scripts and emoji need them: between two characters that can be seen and are not ASCII."""
 
 
 def visible(text: str) -> str:
