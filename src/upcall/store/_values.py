@@ -12,6 +12,7 @@ __all__ = ["MOST", "clean", "from_json", "needle", "to_json", "whole"]
 
 T = TypeVar("T")
 
+_TOO_DEEP = '"[nested too deeply to be kept]"'
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 MOST = 10**15
@@ -32,6 +33,8 @@ def to_json(value: object) -> str | None:
         # Half of a surrogate pair: JSON has an escape for it, UTF-8 has no bytes.
         text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
         return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    except RecursionError:
+        return _TOO_DEEP  # a record without its body rather than none
 
 
 @overload

@@ -48,12 +48,14 @@ def prompt_chars(request: SamplingRequest) -> int:
     All of it counts, not only what a model reads: a server cannot hide bulk in a tool's schema or in ``metadata``.
 
     Raises:
-        InvalidRequest: The request holds half a surrogate pair, which no JSON can carry.
+        InvalidRequest: The request holds half a surrogate pair, which no JSON can carry, or is nested too deeply.
     """
     try:
         text = msgspec.json.encode(request).decode()
     except UnicodeEncodeError:
         raise InvalidRequest("The request contains text that is no Unicode (half a surrogate pair).") from None
+    except RecursionError:
+        raise InvalidRequest("The request is nested too deeply.") from None
     return len(text) - sum(len(media.data) for media in media_in(request))
 
 
