@@ -408,6 +408,55 @@ async def test_cancelling_the_open_request_cancels_the_body(rounds_before: int) 
             await cleaned.wait()
 
 
+async def test_a_body_that_asks_while_it_is_cancelled_is_refused_and_ends() -> None:
+    started, told = asyncio.Event(), asyncio.Event()
+
+    async def body() -> str:
+        try:
+            started.set()
+            await asyncio.Event().wait()
+        finally:
+            with pytest.raises(SampleAbandoned):
+                await sample("a summary of what I did")
+            told.set()
+        return "unreachable"
+
+    async with client_of(server_with(Sampling(), body), MODERN, shout) as client:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, "body", {})
+            with anyio.fail_after(5):
+                await started.wait()
+            tasks.cancel_scope.cancel()
+        with anyio.fail_after(5):
+            await told.wait()
+
+
+@pytest.mark.parametrize("asks", ["before its body ends", "after it"])
+async def test_what_a_body_leaves_behind_does_not_wait_for_ever(asks: str) -> None:
+    ended, tasks = asyncio.Event(), []
+
+    async def later() -> None:
+        if asks == "after it":
+            await ended.wait()
+        await sample("?")
+
+    async def body() -> str:
+        tasks.append(asyncio.create_task(later()))
+        with pytest.raises(SampleTimedOut):
+            await sample("?", timeout=0.02)
+        asyncio.get_running_loop().call_later(0.02, ended.set)
+        return "done"
+
+    sampling = Sampling()
+    async with client_of(server_with(sampling, body), MODERN, shout) as client:
+        call = Manual(client, "body", {})
+        await call.send()
+        with anyio.fail_after(5), pytest.raises(SampleAbandoned):
+            await tasks[0]
+        assert sampling.parked == 1, "its result still waits for the client"
+        assert text_of(await call.send()) == "done"
+
+
 async def test_cancelling_a_legacy_call_cancels_the_clients_model() -> None:
     asked, stopped = asyncio.Event(), asyncio.Event()
 

@@ -48,7 +48,7 @@ class Follower(Protocol):
 class Body:
     """One run of one body: its task, and the questions it waits for."""
 
-    __slots__ = ("_answers", "_garage", "_turn", "call", "session", "task")
+    __slots__ = ("_answers", "_garage", "_over", "_turn", "call", "session", "task")
 
     session: Follower
     task: asyncio.Task[Any]
@@ -57,6 +57,7 @@ class Body:
         self._garage = garage
         self.call: Call[Body] = garage.lot.admit(binding, self)
         self._turn = asyncio.Event()
+        self._over = False
         self._answers: dict[str, tuple[asyncio.Future[Any], Callable[[], Exception | None]]] = {}
 
     def start(self, run: Callable[[], Coroutine[Any, Any, Any]], session: Follower) -> None:
@@ -74,9 +75,12 @@ class Body:
             obstacle: Why the client of the request that is open then cannot be asked this, ``None`` when it can.
 
         Raises:
-            RoundsExhausted, TooManyParked, SampleAbandoned: See `upcall.server.parking`.
+            RoundsExhausted, TooManyParked: See `upcall.server.parking`.
+            SampleAbandoned: Nobody comes back with an answer, or the body has ended and left this task behind.
             Exception: What ``obstacle`` gave when a later request of the client was found to stand in the way.
         """
+        if self._over:
+            raise abandoned()
         key = self.call.ask(question)
         answer = asyncio.get_running_loop().create_future()
         self._answers[key] = answer, obstacle
@@ -129,20 +133,26 @@ class Body:
 
     async def stop(self) -> None:
         """Cancel the body and wait, for a bounded time, until it has cleaned up."""
+        self._close()
         self.task.cancel()
         with anyio.CancelScope(shield=True):
             await asyncio.wait({self.task}, timeout=_CLEANUP_SECONDS)
         if not self.task.done():
             logger.warning("%s is still running %s s after it was cancelled", self.task.get_name(), _CLEANUP_SECONDS)
+            self._fail(abandoned())
 
     def abandon(self) -> None:
         """Nobody comes back: tell the body where it waits, and cancel it when it does not end by itself."""
         if self.task.done():
-            if not self.task.cancelled() and self.task.exception() is not None:
-                logger.debug("%s failed, and its client never came to hear it: %r", self.task.get_name(), self.task)
+            self._unheard(self.task)
             return
+        loop = self.task.get_loop()
+        if loop.is_closed():  # the loop ended without its tasks, so this one can neither hear it nor end
+            self._garage.release(self)
+            return
+        self._close()
         self._fail(abandoned())
-        self.task.get_loop().call_later(_CLEANUP_SECONDS, self.task.cancel)
+        loop.call_later(_CLEANUP_SECONDS, self.task.cancel)
 
     def _park(self) -> Round:
         asked = self._garage.park(self.call)
@@ -159,11 +169,16 @@ class Body:
             await asyncio.sleep(0)
 
     def _result(self) -> Any:
-        self._garage.lot.close(self.call)
+        self._close()
         if self.task.cancelled():
             # Not this request's cancellation: letting it through would look like one.
             raise SampleAbandoned("The server stopped this call before it was done.")
         return self.task.result()
+
+    def _close(self) -> None:
+        """From now on the body can neither ask nor report."""
+        self._garage.lot.close(self.call)
+        self.session.detach()
 
     def _fail(self, error: SamplingError) -> None:
         for answer, _ in self._answers.values():
@@ -171,12 +186,18 @@ class Body:
                 answer.set_exception(error)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._over = True
         self._turn.set()
         self._garage.release(self)
+        self._fail(abandoned())  # what it left behind: tasks, threads
         if task.cancelled():
             self._garage.lot.close(self.call)
-        elif self.call.phase is Phase.ABANDONED and task.exception() is not None:
-            logger.debug("%s ended after it was abandoned: %r", task.get_name(), task.exception())
+        elif self.call.phase in (Phase.ABANDONED, Phase.CLOSED):
+            self._unheard(task)
+
+    def _unheard(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.debug("%s failed with nobody left to hear it: %r", task.get_name(), error)
 
 
 class Garage:
@@ -218,8 +239,8 @@ class Garage:
         if self._timer is not None:
             self._timer[1].cancel()
             self._timer = None
-        for call in self.lot.abandon_all():
-            call.owner.abandon()
+        for body in self._bodies.union(call.owner for call in self.lot.abandon_all()):
+            body.abandon()
         running = {body.task for body in self._bodies}
         if running:
             _, stuck = await asyncio.wait(running, timeout=_CLEANUP_SECONDS)

@@ -228,7 +228,7 @@ class Lot(Generic[OwnerT]):
         return self._abandon([call for _, call in self._parked.values()])
 
     def close(self, call: Call[OwnerT]) -> None:
-        """The call is over: its body ended, or was cancelled. Closing twice is allowed."""
+        """The call is over: its body ended, or was told to. Closing twice is allowed."""
         self._leave(call)
         call.phase = Phase.CLOSED
         call._asked.clear()
