@@ -30,6 +30,7 @@ from upcall.errors import (
     TooManyParked,
 )
 from upcall.server import Sampling, rounds_left, sample
+from upcall.testing import ScriptedModel
 from upcall.wire import SamplingMessage
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_orphans")]
@@ -117,6 +118,16 @@ async def test_a_fastmcp_server_samples(era: str) -> None:
     async with client_of(server._mcp_server, era, shout) as client:
         assert text_of(await client.call_tool("old", {"text": "a"})) == "A"
         assert text_of(await client.call_tool("new", {"text": "b"})) == "B"
+
+
+async def test_a_body_may_change_its_arguments_before_it_asks() -> None:
+    async def body(config: dict[str, Any]) -> str:
+        config["lines"].append("more")
+        return f"{await sample('?')} {config['lines']}"
+
+    async with client_of(server_with(Sampling(), body), MODERN, shout) as client:
+        result = await client.call_tool("body", {"config": {"lines": ["one"]}})
+    assert text_of(result) == "? ['one', 'more']"
 
 
 async def fan(n: int, ctx: Context) -> str:
@@ -384,6 +395,38 @@ async def test_shutdown_ends_parked_bodies_in_an_orderly_way() -> None:
     assert sampling.parked == 0
 
 
+async def test_a_server_that_is_cancelled_still_ends_its_bodies_and_closes_its_fallback() -> None:
+    ended = []
+
+    class Fallback(ScriptedModel):
+        async def aclose(self) -> None:
+            await anyio.lowlevel.checkpoint()
+            ended.append("fallback")
+
+    async def body() -> str:
+        try:
+            await sample("?")
+        finally:
+            await anyio.lowlevel.checkpoint()
+            ended.append("body")
+        return "unreachable"
+
+    server = MCPServer("bench")
+    server.tool()(body)
+    lowlevel = Sampling(fallback=Fallback()).attach(server)._lowlevel_server
+
+    async def run() -> None:
+        async with lowlevel.lifespan(lowlevel):
+            await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run)
+        async with client_of(server, MODERN, shout) as client:
+            await Manual(client, "body", {}).send()
+        tasks.cancel_scope.cancel()
+    assert ended == ["body", "fallback"]
+
+
 @pytest.mark.parametrize("rounds_before", [0, 1])
 async def test_cancelling_the_open_request_cancels_the_body(rounds_before: int) -> None:
     started, cleaned = asyncio.Event(), asyncio.Event()
@@ -644,6 +687,24 @@ async def test_outside_of_a_request_sample_says_what_is_missing(era: str) -> Non
 
     async with client_of(server, era, shout) as client:
         assert "There is no request here" in text_of(await client.call_tool("body", {}))
+
+
+async def test_of_two_in_a_row_the_outer_one_serves(era: str) -> None:
+    inner = Sampling()
+    server = MCPServer("bench", middleware=[Sampling(), inner])
+    server.tool()(three_in_a_row)
+    inner.attach(server)
+    async with client_of(server, era, shout) as client:
+        assert text_of(await client.call_tool("three_in_a_row", {"text": "x"})) == "X ONE TWO THREE"
+
+
+async def test_one_is_for_one_server() -> None:
+    sampling, server = Sampling(), MCPServer("first")
+    assert sampling.attach(sampling.attach(server)) is server
+    with pytest.raises(ConfigurationError, match="attached to first already"):
+        sampling.attach(MCPServer("second"))
+    async with client_of(server, MODERN, shout) as client:
+        assert await client.list_tools()
 
 
 @pytest.mark.parametrize("wrong", [object(), 7])

@@ -16,9 +16,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import anyio
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.request_state import authenticated_principal
 from mcp.shared.exceptions import MCPError
+from msgspec import to_builtins
 
 from upcall.errors import ConfigurationError, InvalidRequest, SamplingError, SamplingUnsupported
 from upcall.host import Host
@@ -41,6 +43,9 @@ ServerT = TypeVar("ServerT")
 
 _ASKING_METHODS = frozenset({"tools/call", "prompts/get", "resources/read"})
 """The requests that may be answered ``input_required`` (2026-07-28), and so the ones whose handlers may ask."""
+
+_CLOSING_SECONDS = 15.0
+"""How long a server that stops waits for its bodies and its fallback to end."""
 
 _SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 
@@ -87,6 +92,7 @@ class Sampling:
         self.timeout = timeout
         self.progress_interval = progress_interval
         self._garage = Garage(Lot(lifetime=park_lifetime, cap=max_parked, max_rounds=max_rounds))
+        self._server: Any = None
         self._server_name = "server"
         self._server_info: Any = None
         self._lifespans = 0
@@ -100,6 +106,8 @@ class Sampling:
         """The middleware itself (``mcp.server.context.ServerMiddleware``)."""
         if ctx.method not in _ASKING_METHODS or ctx.request_id is None:
             return self._observed(await call_next(ctx))
+        if isinstance(ctx.session, SamplingSession):
+            return await call_next(ctx)  # another Sampling stands in front of this one, and one is enough
         modern = era_of(ctx.protocol_version) is Era.MODERN
         serve = self._attended(self._body_for(ctx, call_next)) if modern else self._called(ctx, call_next)
         try:
@@ -119,7 +127,7 @@ class Sampling:
             server: An ``MCPServer``, a low-level ``Server``, or a ``FastMCP`` (4.1 or newer).
 
         Raises:
-            ConfigurationError: ``server`` is none of these.
+            ConfigurationError: ``server`` is none of these, or this is attached to another server already.
         """
         lowlevel: Any = getattr(server, "_lowlevel_server", None) or getattr(server, "_mcp_server", None) or server
         chain, lifespan = getattr(lowlevel, "middleware", None), getattr(lowlevel, "lifespan", None)
@@ -127,6 +135,13 @@ class Sampling:
             raise ConfigurationError(
                 f"Sampling cannot attach to a {type(server).__name__}.",
                 hint="It takes an MCPServer or Server of mcp 2.2 or newer, or a FastMCP of fastmcp 4.1 or newer.",
+            )
+        if self._server is lowlevel:
+            return server
+        if self._server is not None:
+            raise ConfigurationError(
+                f"This Sampling is attached to {self._server_name} already.",
+                hint="Make one for each server: their calls and their names are kept apart by it.",
             )
         if self not in chain:
             chain.append(self)
@@ -141,9 +156,12 @@ class Sampling:
             finally:
                 self._lifespans -= 1
                 if not self._lifespans:
-                    await self.aclose()
+                    # Servers are stopped by cancelling them, and what has begun must end then, too.
+                    with anyio.move_on_after(_CLOSING_SECONDS, shield=True):
+                        await self.aclose()
 
         lowlevel.lifespan = ending
+        self._server = lowlevel
         self._server_name = str(getattr(lowlevel, "name", self._server_name))
         self._server_info = getattr(lowlevel, "server_info_stamp", None)
         return server
@@ -183,9 +201,12 @@ class Sampling:
         body = Body(self._garage, binding)
         route = self._route(ctx, Parking(body))
 
+        # The retry must bring the same arguments, so the body gets some of its own that it may change.
+        own = None if ctx.params is None else to_builtins(ctx.params)
+
         async def run() -> HandlerResult:
             current_route.set(route)
-            return await call_next(replace(ctx, session=route.session))
+            return await call_next(replace(ctx, session=route.session, params=own))
 
         body.start(run, route.session)
         return body
