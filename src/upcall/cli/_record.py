@@ -34,7 +34,7 @@ def failed(record: Record) -> bool:
 
 def draw_record(canvas: Canvas, record: Record, clock: Clock) -> None:
     """Everything that a person wants of it; `upcall log show --json` has the rest."""
-    canvas.heading(f"record {record.id}", record.server, " ".join(filter(None, (record.method, record.name))))
+    canvas.heading(f"record {record.id}", record.server)
     canvas.blank()
     canvas.fields(_rows(record, clock))
     flags, strange = _flags(record.flags)
@@ -48,6 +48,7 @@ def draw_record(canvas: Canvas, record: Record, clock: Clock) -> None:
 def _rows(record: Record, clock: Clock) -> list[Row]:
     request = record.request if isinstance(record.request, dict) and "maxTokens" in record.request else None
     rows: list[Row] = [
+        ("during", " ".join(filter(None, (record.method, record.name))), ""),
         ("started", clock.full(record.started_at), ""),
         ("ended", _ended(record), "red" if failed(record) else ""),
         ("decision", " by ".join(filter(None, (record.decision, record.decided_by))), ""),

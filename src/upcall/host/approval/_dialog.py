@@ -283,5 +283,5 @@ class Dialog:
 
 def _draw_changes(changes: Sequence[str], canvas: Canvas) -> None:
     styles = [{"+": "green", "-": "red", "⋯": "dim"}.get(line[:1], "") for line in changes]
-    canvas.blank()
+    canvas.lines.append("")
     canvas.quoted("your changes", changes, styles)

@@ -58,13 +58,14 @@ class Remembering:
 
     async def ask(self, question: Question) -> Answer:
         """See `Approver.ask`."""
-        standing = await self.standing(question)
-        if standing is not None:
-            return standing
         with CancelScope() as scope:
+            # From before the look: what is settled after it, and before the question is out, must not be missed.
             waiting = _Waiting(question, scope)
             self._waiting.add(waiting)
             try:
+                standing = await self.standing(question)
+                if standing is not None:
+                    return standing
                 answer = await self._approver.ask(question)
             finally:
                 self._waiting.discard(waiting)

@@ -32,10 +32,13 @@ def draw_head(canvas: Canvas, question: Question, *, edited: bool = False, whole
     """Everything but the text. What servers say in one line is cut after a few, unless it is to be ``whole``."""
     during = question.context.during
     canvas.rule()
-    canvas.heading(title_of(question), f"during {during.method} {during.name}" if during else "")
+    canvas.heading(title_of(question))
     canvas.blank()
     request: Mapping[str, Any] = encode(question.request)
-    rows: list[Row] = [("model", question.model, "")]
+    rows: list[Row] = [
+        ("during", f"{during.method} {during.name}" if during else "", ""),
+        ("model", question.model, ""),
+    ]
     if question.result is not None and question.result.model != question.model:
         rows.append(("answered", question.result.model, ""))
     if question.result is not None:
@@ -67,31 +70,34 @@ def draw_text(canvas: Canvas, question: Question, most: int | None = None) -> bo
     Args:
         canvas: Where to draw.
         question: The question.
-        most: Lines that there is room for; the middle of a longer text is left out, and said to be.
+        most: Lines that there is room for. Of a longer text the tools, whose names stand in the head, and then the
+            middle are left out, and said to be.
 
     Returns:
         Whether all of it was drawn.
     """
     start = len(canvas.lines)
+    replied = question.result is not None
     if question.result is not None:
         draw_reply(canvas, question.result)
-    draw_prompt(canvas, question.request, asked=question.result is not None)
-    drawn = canvas.lines[start:]
-    if most is None or len(drawn) <= most:
+    _draw(canvas, _turns(question.request), asked=replied)
+    turns = canvas.lines[start:]
+    _draw(canvas, _extras(question.request), asked=replied)
+    total = len(canvas.lines) - start
+    if most is None or total <= most:
         return True
-    tail = max(1, (most - 1) // 3)
-    head = max(1, most - 1 - tail)
-    left = len(drawn) - head - tail
+    room = max(2, most - 1)
+    tail = 0 if len(turns) <= room else room // 3
+    head = min(len(turns), room - tail)
     del canvas.lines[start + head :]
-    canvas.note(f"{left:,} more lines here: press v to see them")
-    canvas.lines += drawn[-tail:]
+    canvas.note(f"{total - head - tail:,} more lines here: press v to see them")
+    canvas.lines += turns[len(turns) - tail :] if tail else []
     return False
 
 
 def draw_prompt(canvas: Canvas, request: SamplingRequest, *, asked: bool = False) -> None:
     """All that the model gets to read; ``asked`` tells it from a reply above it."""
-    for label, text in _prompt(request):
-        canvas.quoted(f"asked, {label}" if asked else label, [text])
+    _draw(canvas, [*_turns(request), *_extras(request)], asked=asked)
 
 
 def draw_reply(canvas: Canvas, result: SamplingResult) -> None:
@@ -139,10 +145,20 @@ def _meaning(flag: Flag) -> str:
     return rule.means if rule is not None else flag.rule
 
 
-def _prompt(request: SamplingRequest) -> list[tuple[str, str]]:
+def _draw(canvas: Canvas, texts: Sequence[tuple[str, str]], *, asked: bool) -> None:
+    for label, text in texts:
+        canvas.quoted(f"asked, {label}" if asked else label, [text])
+
+
+def _turns(request: SamplingRequest) -> list[tuple[str, str]]:
     texts = [("system", request.system_prompt)] if request.system_prompt else []
     for message in encode(request.messages):
         texts.append((message["role"], "\n".join(map(in_words, blocks_of(message["content"])))))
+    return texts
+
+
+def _extras(request: SamplingRequest) -> list[tuple[str, str]]:
+    texts = []
     for tool in request.tools or ():
         # The name too is the server's: it stands behind the bar, not in the label.
         texts.append(("tool", "\n".join(filter(None, (tool.name, tool.description, _indented(tool.input_schema))))))
