@@ -12,7 +12,7 @@ __all__ = ["visible"]
 
 _LINE_ENDS = re.compile(r"\r\n|\u2028|\u2029|\x85")
 _HIDDEN = (
-    "\x80-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # controls; invisible, or turning
+    "\x80-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # controls, invisible
     "\ud800-\udfff\ufe00-\ufe0e\U000e0000-\U000e0fff"  # lone surrogates; tags and selectors can carry hidden text
 )
 _ACTIVE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f{_HIDDEN}]")
