@@ -101,7 +101,7 @@ class Scene:
         self.store = store
         self._client = client
         self.error: MCPError | None = None
-        """What the client's own call ended in: on modern connections a refusal ends it, and the server learns nothing."""
+        """What the client's own call ended in: on modern connections a refusal ends it, unknown to the server."""
 
     async def attack(self) -> None:
         """Call the tool."""
