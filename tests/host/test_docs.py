@@ -13,6 +13,9 @@ _SNIPPETS = re.findall(r"```python\n(.*?)```", _PAGE.read_text(encoding="utf-8")
 _PRINTED = [
     "You said: Explain: deadlock detected\n",
     "[You are helpful. ≤ 20 tokens] Hello handler/answer\n",
+    "At most 50 tokens.\n"
+    "The rest of the budget for sampling (calls per day) is not enough for this request.\n"
+    "The user rejected the sampling request.\n",
 ]
 
 

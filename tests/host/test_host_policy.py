@@ -370,6 +370,25 @@ async def test_a_record_without_bodies_has_none_anywhere() -> None:
     assert record.stop_reason == "endTurn"
 
 
+async def test_a_host_that_cannot_tell_what_holds_answers_nothing_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    class Unfit:
+        name = MODEL
+        document = None
+
+        def rules_for(self, server: str) -> Any:
+            raise ZeroDivisionError("/secret/path")
+
+    made_policy: Any = Unfit()
+    made_policy.approval = policy(ALLOW).approval
+    async with office(policy=made_policy) as made:
+        error = await refused(made, asked())
+        record = await made.record()
+    assert error.message == "The host could not process the request."
+    assert record.outcome == "failed"
+    assert record.error is not None
+    assert "ZeroDivisionError" in caplog.text
+
+
 # Settings
 
 

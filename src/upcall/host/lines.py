@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from upcall.host.engine import Keep, Stage, calling, reply, validity
+from upcall.host.engine import Exchange, Keep, Rest, Stage, Steps, calling, reply, validity
 
 if TYPE_CHECKING:
     from upcall.host.choosing import Candidate, Families
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from upcall.host.policy import Rules
     from upcall.models.prices import Overrides
 
-__all__ = ["Line", "governed", "plain", "recorded"]
+__all__ = ["Line", "broken", "governed", "plain", "recorded"]
 
 
 class Line(NamedTuple):
@@ -35,6 +35,18 @@ def recorded(model: str) -> Line:
     from upcall.host.engine.recording import recording
 
     return Line((validity, only(model), recording, reply, paying(None), calling()))
+
+
+def broken(why: Exception) -> Line:
+    """For a host that could not make its line: it answers nothing, and says so in the record."""
+
+    def fail(exchange: Exchange, rest: Rest) -> Steps[None]:
+        yield from ()
+        raise why
+
+    from upcall.host.keeping import keeping
+
+    return Line((fail,), keeping("none"))
 
 
 def governed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import anyio
 from msgspec import UNSET
 
 from upcall.errors import ConfigurationError
-from upcall.host.lines import Line, plain, recorded
+from upcall.host.lines import Line, broken, plain, recorded
 from upcall.host.performers import Decider, Ledger
 from upcall.host.shelf import Shelf
 from upcall.models import Model
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from upcall.store import Store
 
 __all__ = ["Office"]
+
+_log = logging.getLogger("upcall.host")
 
 
 class Office:
@@ -91,7 +94,11 @@ class Office:
 
     def line(self, server: str) -> Line:
         """What a request of ``server`` goes through now."""
-        return self._line_for(server)
+        try:
+            return self._line_for(server)
+        except Exception as bug:
+            _log.exception("There is no way for requests of %s", server)
+            return broken(bug)
 
     async def prepare(self) -> None:
         """Load in a thread what the first request would otherwise hold the event loop up with."""

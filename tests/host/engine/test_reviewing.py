@@ -55,6 +55,13 @@ def test_a_reply_that_is_withheld_is_kept_in_the_record() -> None:
     assert entry.ruling == Ruling(decision="deny", by="alice (too long)")
 
 
+def test_a_reply_that_nobody_is_there_to_see_does_not_leave() -> None:
+    nobody = replace(NO, by="nobody", asked=False)
+    play = Playbook(asked(), stages=_stages()).completes(answer()).asks(nobody)
+    play.records("refused")
+    play.raises(SamplingRefused, match="The answer needs somebody's approval")
+
+
 def test_an_edited_reply_is_what_leaves_and_the_change_is_noted() -> None:
     edited = replace(YES, result=answer("Scattering.").result)
     play = Playbook(asked(), stages=_stages()).completes(answer()).asks(edited)

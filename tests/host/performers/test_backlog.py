@@ -136,3 +136,16 @@ def test_what_is_left_when_the_loop_ends_is_logged(caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.CRITICAL, "upcall.host"):
         asyncio.run(main())
     assert "The record may be lost" in caplog.text
+
+
+async def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(backlog_module, "MOST", 2)
+    with _pauses(monkeypatch, 3600.0):
+        backlog = Backlog()
+        writers = [_Writer(failures=1) for _ in range(3)]
+        for number, writer in enumerate(writers):
+            await backlog.do(f"Record {number}", writer.write)
+        await checkpoint()
+        assert "Record 2 is lost" in caplog.text
+        await backlog.aclose(grace=5.0)
+    assert [writer.done.is_set() for writer in writers] == [True, True, False]

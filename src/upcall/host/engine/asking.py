@@ -31,7 +31,7 @@ def recalling(rules: Rules) -> Stage:
         question = _question(exchange, rules)
         answer = (yield from perform(exchange, Recall(question=question), Recalled)).answer
         if answer is not None and not answer.approved:
-            raise refusal(exchange, answer, rules) if answer.asked else _unknown(exchange, answer)
+            raise refusal(exchange, answer, "request") if answer.asked else _unknown(exchange, answer)
         if answer is not None and exchange.due is not None:
             approve(exchange, answer)
         yield from rest()
@@ -53,7 +53,7 @@ def asking(rules: Rules, prices: Overrides | None) -> Stage:
             estimated(exchange, prices)
             answer = (yield from perform(exchange, Ask(question=_question(exchange, rules)), Answered)).answer
             if not answer.approved:
-                raise refusal(exchange, answer, rules)
+                raise refusal(exchange, answer, "request", rules.remedy("decision", "change"))
             exchange.answer = answer
             approve(exchange, answer)
             if answer.request is not None and answer.request != exchange.request:
@@ -70,14 +70,21 @@ def approve(exchange: Exchange, answer: Answer) -> None:
     exchange.due = None
 
 
-def refusal(exchange: Exchange, answer: Answer, rules: Rules) -> SamplingRefused:
-    """The error for a no. Who said it, and why, stays on this side."""
+def refusal(exchange: Exchange, answer: Answer, what: str, remedy: str = "") -> SamplingRefused:
+    """The error for a no. Who said it, and why, stays on this side.
+
+    Args:
+        exchange: Gets the ruling.
+        answer: The no.
+        what: What they were asked about, in a word.
+        remedy: What the operator can do where nobody was there to ask.
+    """
     exchange.ruling = Ruling(decision="deny", by=_who(answer))
     if not answer.asked:
-        message = "The request needs somebody's approval, and there is nobody to ask."
-        detail = f"{answer.reason} {rules.remedy('decision', 'change')}"
+        message = f"The {what} needs somebody's approval, and there is nobody to ask."
+        detail = f"{answer.reason} {remedy}".strip()
     elif answer.by == NOBODY:
-        message, detail = "The request was not approved in time.", answer.reason
+        message, detail = f"The {what} was not approved in time.", answer.reason
     else:
         message, detail = "The user rejected the sampling request.", f"{answer.by}: {answer.reason}"
     return SamplingRefused(message, detail=detail)

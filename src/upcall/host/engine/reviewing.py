@@ -48,7 +48,7 @@ def reviewing(rules: Rules) -> Stage:
         )
         answer = (yield from perform(exchange, Ask(question=question), Answered)).answer
         if not answer.approved:
-            raise refusal(exchange, answer, rules)
+            raise refusal(exchange, answer, "answer")
         approve(exchange, answer)
         if answer.result is not None and answer.result != exchange.completion.result:
             _edit(exchange, answer.result)

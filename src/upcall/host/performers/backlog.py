@@ -22,6 +22,9 @@ Write: TypeAlias = Callable[[], Awaitable[object]]
 PAUSES = (0.1, 0.5, 2.0, 5.0, 10.0, 30.0, 60.0, 60.0, 60.0, 60.0)
 """Seconds between tries."""
 
+MOST = 10_000
+"""Writes that may wait at one time. What comes on top is tried once."""
+
 _log = logging.getLogger("upcall.host")
 
 
@@ -39,6 +42,8 @@ class Backlog:
             write: The write.
         """
         tried, hurry = asyncio.Event(), asyncio.Event()
+        if len(self._waiting) >= MOST:
+            hurry.set()
         task = asyncio.create_task(_persist(what, write, tried, hurry))
         self._waiting[task] = hurry
         task.add_done_callback(self._forget)
