@@ -138,11 +138,11 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    attacker: Attacker, policy: str, mode: str, folder: Path, *, reached_as: str = "logs", **settings: Any
+    attacker: Attacker, text: str, mode: str, folder: Path, *, reached_as: str = "logs", **settings: Any
 ) -> AsyncIterator[Scene]:
-    """A host under ``policy``, and a client of ``attacker`` that samples with it."""
+    """A host under the policy in ``text``, and a client of ``attacker`` that samples with it."""
     store = folder / "upcall.db"
-    async with office(policy, store=str(store), **settings) as made:
+    async with office(text, store=str(store), **settings) as made:
         async with Client(attacker.server, mode=mode, **made.host.for_client(reached_as)) as client:
             yield Scene(made, attacker, client, store)
 
