@@ -91,7 +91,7 @@ def _tokens(record: Record) -> str:
 def _cost(record: Record) -> str:
     if record.micro_usd is None:
         return "unknown" if record.outcome == "answered" or record.input_tokens is not None else ""
-    prices = f" by {record.price_version}" if record.price_version else ""
+    prices = f" by {record.price_version}" if record.price_version and record.micro_usd else ""
     return money(record.micro_usd) + prices
 
 
