@@ -251,7 +251,7 @@ async def test_a_cancelled_reserve_leaves_nothing_behind(store: Store) -> None:
             got = task.result()
             assert isinstance(got, Reservation)
             await store.release(got)
-    for _ in range(200):  # what was under way is taken back behind the caller's back
+    for _ in range(2000):  # what was under way is taken back behind the caller's back
         if (await _spent(store, "overall")).reserved == Amount(calls=0):
             break
         await asyncio.sleep(0.01)

@@ -25,10 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "consents": ("upcall.cli.consents:consents", "List what people want remembered; forget it."),
     "demo": ("upcall.cli.demo:demo", "See a server sample, on the modern and on the legacy protocol."),
     "init": ("upcall.cli.init:init", "Write a policy file to begin with, here or for the user."),
-    "log": ("upcall.cli.log:log", "List sampling requests; show, export or prune them."),
+    "log": ("upcall.cli.log:log", "List sampling requests, newest first; show, export or prune them."),
     "model": ("upcall.cli.model:model", "List models; install the embedded one."),
     "models": ("upcall.cli.models:models", "Show which model answers a request, why, and what it can cost."),
-    "pending": ("upcall.cli.pending:pending", "List questions that wait for a person; decide them."),
+    "pending": ("upcall.cli.pending:pending", "List questions that wait for a person; show one; decide it."),
     "policy": ("upcall.cli.policy:policy", "Check the policy file; explain what it says."),
     "usage": ("upcall.cli.usage:usage", "Sum up calls, tokens and money."),
 }

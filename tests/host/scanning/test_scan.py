@@ -200,17 +200,13 @@ _SEEDS = [
 
 @pytest.mark.parametrize("seed", _SEEDS, ids=ascii)
 def test_a_hostile_text_takes_linear_time(seed: str) -> None:
-    def seconds(size: int) -> float:
-        text = (seed * (size // len(seed) + 1))[:size]
-        started = time.process_time()
-        flags_in("message", text)
-        flags_in("reply", text)
-        return time.process_time() - started
-
-    # 200,000 characters are the default limit of a prompt. Quadratic work on them would take minutes.
-    assert seconds(200_000) < 5
-    small, large = max(seconds(25_000), 0.002), seconds(200_000)
-    assert large < small * 8 * 6
+    # The default limit of a prompt. Quadratic work on it takes minutes, linear work a fraction of a second, so a bound
+    # in between holds on the slowest machine.
+    text = (seed * (200_000 // len(seed) + 1))[:200_000]
+    started = time.process_time()
+    flags_in("message", text)
+    flags_in("reply", text)
+    assert time.process_time() - started < 10
 
 
 _PIECES = st.lists(st.sampled_from([*_SEEDS, _KEY, "x9$Qz~7", "db.example", "@", "user", ":"]) | st.text(max_size=5))
