@@ -32,8 +32,10 @@ class _Spender:
     def __init__(self) -> None:
         self._random = random.Random(7)
         self.used = 0
+        self.at_work = anyio.Event()
 
     async def complete(self, request: Any) -> Completion:
+        self.at_work.set()
         await anyio.sleep(self._random.random() / 100)
         what = self._random.random()
         if what < 0.1:
@@ -79,7 +81,7 @@ async def test_a_thousand_at_once_of_which_half_are_given_up_leave_nothing_reser
     async with office(ALLOW + FREE + BUDGET.replace(str(TOKENS), "10000000"), model=spender) as made:
         with anyio.fail_after(90):
             tasks = [asyncio.create_task(made.host.answer(asked(), server="logs")) for _ in range(REQUESTS)]
-            await anyio.sleep(0.2)
+            await spender.at_work.wait()
             for task in tasks[::2]:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
