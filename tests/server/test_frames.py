@@ -197,7 +197,29 @@ async def test_a_form_is_not_asked_for_again_either() -> None:
         asked = (await wire.last("form", declares={"elicitation": {}}))["result"]
         refused = await wire.last("form", declares=SAMPLES, requestState=asked["requestState"])
     assert refused["error"]["code"] == -32021
-    assert refused["error"]["data"] == {"requiredCapabilities": {"elicitation": {}}}
+    assert refused["error"]["data"] == {"requiredCapabilities": {"elicitation": {"form": {}}}}
+
+
+async def form(ctx: Context) -> str:
+    return str((await ctx.session.elicit_form("name?", {"type": "object", "properties": {}})).action)
+
+
+async def url(ctx: Context) -> str:
+    return str((await ctx.session.elicit_url("log in", "https://example.com", "1")).action)
+
+
+@pytest.mark.parametrize(
+    ("declared", "forms", "urls"),
+    [({}, True, False), ({"form": {}}, True, False), ({"url": {}}, False, True), ({"form": {}, "url": {}}, True, True)],
+)
+async def test_each_mode_of_elicitation_is_declared_for_itself(declared: Any, forms: bool, urls: bool) -> None:
+    async with wire_to(form, url) as wire:
+        for name, has_it in (("form", forms), ("url", urls)):
+            given = await wire.last(name, declares={"elicitation": declared})
+            if has_it:
+                assert given["result"]["resultType"] == "input_required"
+            else:
+                assert given["error"]["data"] == {"requiredCapabilities": {"elicitation": {name: {}}}}
 
 
 async def test_only_tools_prompts_and_resources_are_answered_with_questions() -> None:
@@ -273,6 +295,11 @@ async def asked_on(version: str, body: Callable[..., Any], *, declares: dict[str
             reply = {"jsonrpc": "2.0", "id": first["id"], "result": answer("yes")}
             await web.post(url, json=reply, headers=headers)
     return first
+
+
+async def test_a_form_rides_on_the_stream_of_its_call_though_the_body_does_not_say_so() -> None:
+    first = await asked_on("2025-11-25", form, declares={"elicitation": {}})
+    assert first["method"] == "elicitation/create"
 
 
 def _request(number: int, method: str, params: dict[str, Any]) -> dict[str, Any]:

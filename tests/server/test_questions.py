@@ -13,7 +13,8 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 
 from tests.server.peers import MODERN, client_of, said, server_with, text_of, user
-from upcall.errors import SampleAbandoned, SamplingError, SamplingUnsupported
+from tests.server.test_sampling import Manual
+from upcall.errors import SampleAbandoned, SampleTimedOut, SamplingError, SamplingUnsupported
 from upcall.host import Host
 from upcall.server import Sampling, sample
 from upcall.testing import ScriptedModel
@@ -193,3 +194,47 @@ async def test_by_default_a_sample_waits_without_limit_and_beats_every_five_seco
         assert text_of(await client.call_tool("body", {})) == "done"
     assert timers == [5.0, 5.0]
     assert {round(limit) for limit in limits} <= {5, 777}
+
+
+def form() -> types.ElicitRequest:
+    schema: dict[str, Any] = {"type": "object", "properties": {}}
+    return types.ElicitRequest(params=types.ElicitRequestFormParams(message="name?", requested_schema=schema))
+
+
+async def accept(context: Any, params: Any) -> types.ElicitResult:
+    return types.ElicitResult(action="accept", content={})
+
+
+async def test_a_form_that_has_no_round_left_tells_both_body_and_client_why() -> None:
+    async def body(ctx: Context, catch: bool) -> str:
+        try:
+            for _ in range(11):
+                await ctx.session.send_request(form(), types.ElicitResult)
+        except MCPError as error:
+            if catch:
+                return f"caught: {error}"
+            raise
+        return "unreachable"
+
+    async with client_of(server_with(Sampling(), body), MODERN, elicitation_callback=accept) as client:
+        assert "All 10 rounds" in text_of(await client.call_tool("body", {"catch": False}))
+        assert text_of(await client.call_tool("body", {"catch": True})).startswith("caught: ")
+
+
+async def test_a_form_is_waited_for_as_long_as_the_body_says() -> None:
+    over = asyncio.Event()
+
+    async def body(ctx: Context) -> str:
+        try:
+            await ctx.session.send_request(form(), types.ElicitResult, 0.02)
+        except SampleTimedOut as error:
+            over.set()
+            return str(error)
+        return "unreachable"
+
+    async with client_of(server_with(Sampling(), body), MODERN, elicitation_callback=accept) as client:
+        call = Manual(client, "body", {})
+        await call.send()
+        with anyio.fail_after(5):
+            await over.wait()
+        assert text_of(await call.send()) == "The client did not answer within 0.02 s."

@@ -7,8 +7,11 @@ the JSON-RPC error itself where the protocol wants that (``-32021``) or has no e
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import anyio
 from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT, ErrorData
 from pydantic import ValidationError
@@ -26,7 +29,7 @@ from upcall.errors import (
     SamplingUnsupported,
 )
 
-__all__ = ["from_client", "malformed", "raisable", "tool_error_result"]
+__all__ = ["from_client", "limited", "malformed", "raisable", "tool_error_result"]
 
 ErrorT = TypeVar("ErrorT", bound=SamplingError)
 
@@ -69,6 +72,22 @@ def from_client(error: MCPError) -> SamplingError:
         translated = ModelError(f"The client could not answer the sampling request: {said}")
     translated.code = code
     return translated
+
+
+@contextmanager
+def limited(limit: float | None, who: str) -> Iterator[None]:
+    """Give the block ``limit`` seconds; ``None`` is no limit.
+
+    Raises:
+        SampleTimedOut: They are over; says that ``who`` did not answer.
+    """
+    if limit is None:
+        yield
+        return
+    with anyio.move_on_after(limit) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise SampleTimedOut(f"{who} did not answer within {limit:g} s.")
 
 
 def malformed(method: str, error: ValidationError) -> InvalidAnswer:

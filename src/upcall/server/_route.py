@@ -6,20 +6,18 @@ reasons its owner listed (``fallback_on``), and always where the client would th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-import anyio
 from msgspec import structs
 
-from upcall.errors import RoundsExhausted, SampleTimedOut, SamplingError, SamplingUnsupported
+from upcall.errors import RoundsExhausted, SamplingError, SamplingUnsupported
 from upcall.host import Host
 from upcall.server._doors import Door
 from upcall.server._heartbeat import OnProgress, heartbeat
-from upcall.server._raising import raisable
+from upcall.server._raising import limited, raisable
 from upcall.server._session import SamplingSession
 from upcall.wire import (
     METHOD,
@@ -153,14 +151,14 @@ class Route:
             if not allows_tools(self.session.protocol_version):
                 params = {**params, "messages": encode(_one_block_each(request.messages))}
             try:
-                with _limited(limit, "The client's model"):
+                with limited(limit, "The client's model"):
                     raw = await self.door.ask(METHOD, params, lambda: self.obstacle(request))
                 return Answer(decode_result(raw), raw, "client")
             except SamplingError as error:
                 obstacle = error
         if self.fallback is None or not self._covers(obstacle):
             raise obstacle
-        with _limited(limit, "The fallback model"):
+        with limited(limit, "The fallback model"):
             completion = await self.fallback.answer(request, server=self.server)
         return Answer(completion.result, encode(completion.result), "fallback")
 
@@ -172,14 +170,3 @@ class Route:
 def _one_block_each(messages: Sequence[SamplingMessage]) -> list[SamplingMessage]:
     """Before 2025-11-25 a message has one block, so a list of them becomes as many messages of its role."""
     return [structs.replace(message, content=block) for message in messages for block in message.blocks]
-
-
-@contextmanager
-def _limited(limit: float | None, who: str) -> Iterator[None]:
-    if limit is None:
-        yield
-        return
-    with anyio.move_on_after(limit) as scope:
-        yield
-    if scope.cancelled_caught:
-        raise SampleTimedOut(f"{who} did not answer within {limit:g} s.")

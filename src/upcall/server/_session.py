@@ -18,10 +18,10 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.message import ServerMessageMetadata
 from pydantic import BaseModel, ValidationError
 
-from upcall.errors import MISSING_CLIENT_CAPABILITY
+from upcall.errors import MISSING_CLIENT_CAPABILITY, SamplingError
 from upcall.server._doors import Door
 from upcall.server._heartbeat import Progress
-from upcall.server._raising import malformed, raisable
+from upcall.server._raising import limited, malformed, raisable
 from upcall.wire import METHOD
 
 __all__ = ["SamplingSession"]
@@ -121,21 +121,29 @@ class SamplingSession(ServerSession):
         if isinstance(request, types.CreateMessageRequest):
             answer = await self.ask(wire["params"], request_read_timeout_seconds)
             return _typed(result_type, METHOD, answer)
-        parkable = isinstance(request, types.ElicitRequest | types.ListRootsRequest)
-        if not parkable or self._door.rounds_left is None:
+        if isinstance(request, types.ElicitRequest | types.ListRootsRequest) and self._door.rounds_left is not None:
+            answer = await self._ask_next_round(request, wire.get("params"), request_read_timeout_seconds)
+            return _typed(result_type, request.method, answer)
+        if metadata is None or metadata.related_request_id is None:
             # Unrelated, it would take the standalone stream on HTTP, where nobody may listen (SEP-2260).
-            related = metadata or ServerMessageMetadata(related_request_id=self._request_id)
-            return await self._last.send_request(
-                request, result_type, request_read_timeout_seconds, related, progress_callback
-            )
+            metadata = ServerMessageMetadata(related_request_id=self._request_id)
+        return await self._last.send_request(
+            request, result_type, request_read_timeout_seconds, metadata, progress_callback
+        )
 
+    async def _ask_next_round(
+        self, request: types.ElicitRequest | types.ListRootsRequest, params: dict[str, Any] | None, limit: float | None
+    ) -> dict[str, Any]:
         def obstacle() -> MCPError | None:
             return _undeclared(self.client_capabilities, request)
 
-        if (error := obstacle()) is not None:
-            raise error
-        answer = await self._door.ask(request.method, wire.get("params"), obstacle)
-        return _typed(result_type, request.method, answer)
+        if (missing := obstacle()) is not None:
+            raise missing
+        try:
+            with limited(limit, "The client"):
+                return await self._door.ask(request.method, params, obstacle)
+        except SamplingError as error:
+            raise raisable(error) from error.__cause__
 
     async def report_progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         """Report progress to the open request, with values that rise whatever else reports."""
@@ -176,13 +184,24 @@ def _typed(result_type: type[ResultT], method: str, answer: dict[str, Any]) -> R
         raise raisable(malformed(method, error)) from None
 
 
-def _undeclared(declared: types.ClientCapabilities | None, request: types.ServerRequest) -> MCPError | None:
+def _undeclared(
+    declared: types.ClientCapabilities | None, request: types.ElicitRequest | types.ListRootsRequest
+) -> MCPError | None:
     """A server never asks for what was not declared (2026-07-28, multi round-trip requests)."""
-    name = "roots" if isinstance(request, types.ListRootsRequest) else "elicitation"
-    if declared is not None and getattr(declared, name) is not None:
+    needed: dict[str, Any]
+    if isinstance(request, types.ListRootsRequest):
+        name, needed = "roots", {"roots": {}}
+        has_it = declared is not None and declared.roots is not None
+    else:
+        mode = request.params.mode
+        name, needed = f"elicitation.{mode}", {"elicitation": {mode: {}}}
+        modes = declared.elicitation if declared is not None else None
+        # A bare ``elicitation: {}`` is older than the modes, and means forms.
+        has_it = modes is not None and (getattr(modes, mode) is not None or (mode == "form" and modes.url is None))
+    if has_it:
         return None
     return MCPError(
         code=MISSING_CLIENT_CAPABILITY,
         message=f"The client did not declare the {name} capability.",
-        data={"requiredCapabilities": {name: {}}},
+        data={"requiredCapabilities": needed},
     )
