@@ -582,6 +582,22 @@ async def test_the_timeout_covers_all_steps_of_a_loop() -> None:
     assert len(model.requests) == 1
 
 
+async def test_the_timeout_ends_a_tool_that_hangs() -> None:
+    cancelled = []
+
+    async def hang() -> str:
+        """Wait for ever."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.append(True)
+        return "unreachable"
+
+    with anyio.fail_after(10), pytest.raises(SampleTimedOut):
+        await _with_tools(ScriptedModel(use("hang")), MODERN, [hang], timeout=0.2)
+    assert cancelled
+
+
 @pytest.mark.parametrize("steps", [0, -1])
 async def test_max_steps_is_at_least_one(steps: int) -> None:
     assert isinstance(await replies(ScriptedModel("x"), "?", max_steps=steps), ConfigurationError)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from upcall.errors import ConfigurationError, SampleTimedOut, SamplingError
 from upcall.server._heartbeat import OnProgress
 from upcall.server._prompt import Preferences, Prompt, as_messages, as_preferences
-from upcall.server._raising import raisable
+from upcall.server._raising import limited, raisable
 from upcall.server._reply import Reply
 from upcall.server._route import Answer, Route, current_route
 from upcall.server._structured import TOOL_NAME, Goal, NotYet
@@ -115,7 +115,8 @@ async def sample(
         result_type: Any type pydantic understands; ``reply.result`` is a value of it.
         max_steps: How many answers this may take, tool calls included. The last one is asked for without tools.
         timeout: Seconds for all of it; the client's work is cancelled (``notifications/cancelled``) when they are over.
-            A fallback that steps in after a time-out gets the same time again.
+            So are tools, but for plain functions, which are waited for. A fallback that steps in after a time-out gets
+            the same time again.
         progress_interval: Seconds between signs of life; ``None`` or 0 for none.
         on_progress: Told ``(seconds waited, message)`` at each of them.
         metadata: Passed through for the provider, where the client allows that.
@@ -232,17 +233,24 @@ class _Conversation:
         return replace(request, tools=tools, tool_choice=None if choice is None else ToolChoice(mode=choice))
 
     async def _ask(self, request: SamplingRequest) -> Answer:
-        limit = None
-        if self.deadline is not None:
-            limit = self.deadline - monotonic()
-            if limit <= 0:
-                raise SampleTimedOut("The time for this sample was over before the model was done.")
         return await self.route.ask(
             encode(request),
-            timeout=limit,
+            timeout=self._time_left(),
             progress_interval=self.progress_interval or 0,
             on_progress=self.on_progress,
         )
+
+    async def _run(self, toolbox: Toolbox, uses: list[ToolUse]) -> list[ToolResult]:
+        with limited(self._time_left(), "The tools of this sample"):
+            return await toolbox.run_all(uses)
+
+    def _time_left(self) -> float | None:
+        if self.deadline is None:
+            return None
+        left = self.deadline - monotonic()
+        if left <= 0:
+            raise SampleTimedOut("The time for this sample was over before the model was done.")
+        return left
 
     async def _outcome(self, answer: Answer, *, final: bool) -> Reply[Any] | None:
         """The reply, when this answer is one; else the transcript has grown by what the model is told next."""
@@ -255,7 +263,7 @@ class _Conversation:
                 raise self.goal.give_up("the last step went into another tool.")
         if final or not uses or self.toolbox is None or not all(map(self.toolbox.runs, uses)):
             return self._reply(answer, None)
-        self._add("user", list(await self.toolbox.run_all(uses)))
+        self._add("user", list(await self._run(self.toolbox, uses)))
         return None
 
     async def _judged(
@@ -274,7 +282,7 @@ class _Conversation:
             self._add("user", TextContent(text=told))
             return None
         others = [use for use in answer.result.tool_uses if use is not submitted]
-        results = [] if self.toolbox is None else await self.toolbox.run_all(others)
+        results = [] if self.toolbox is None else await self._run(self.toolbox, others)
         error_result = ToolResult(tool_use_id=submitted.id, content=[TextContent(text=told)], is_error=True)
         self._add("user", [error_result, *results])
         return None
