@@ -204,7 +204,20 @@ async def test_a_heartbeat_ends_with_its_block() -> None:
     assert beats == at_the_end
 
 
-@pytest.mark.parametrize("never", [None, 0])
+async def test_a_client_that_does_not_read_gathers_no_beats() -> None:
+    sent = 0
+
+    async def send(message: str) -> None:
+        nonlocal sent
+        sent += 1
+        await asyncio.Event().wait()
+
+    with heartbeat(0.001, send, None):
+        await anyio.sleep(0.05)
+    assert sent == 1
+
+
+@pytest.mark.parametrize("never", [None, 0, -1, float("nan")])
 async def test_without_an_interval_there_is_no_timer(never: float | None) -> None:
     async def send(message: str) -> None:
         raise AssertionError("nobody asked for this")

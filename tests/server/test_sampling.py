@@ -718,6 +718,13 @@ async def test_an_unknown_fallback_reason_is_refused() -> None:
         Sampling(fallback_on={"bored"})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("setting", ["timeout", "max_rounds", "max_parked", "park_lifetime"])
+@pytest.mark.parametrize("value", [0, -1, float("nan")])
+async def test_a_setting_that_cannot_work_is_refused(setting: str, value: float) -> None:
+    with pytest.raises(ConfigurationError, match=f"{setting} must be more than 0"):
+        Sampling(**{setting: value})  # type: ignore[arg-type]
+
+
 async def test_interim_results_carry_the_servers_identity() -> None:
     rounds = Rounds()
     server = server_with(Sampling(), three_in_a_row, rounds=rounds)

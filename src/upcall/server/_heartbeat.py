@@ -57,27 +57,28 @@ class Progress:
 def heartbeat(
     interval: float | None, send: Callable[[str], Awaitable[None]], on_progress: OnProgress | None
 ) -> Iterator[None]:
-    """Beat every ``interval`` seconds while the block runs; ``None`` or 0 never beats.
+    """Beat every ``interval`` seconds while the block runs; ``None``, 0 and less never beat.
+
+    A beat waits for the one before it: a client that does not read must not gather them here.
 
     Args:
         interval: Seconds.
         send: Tells the client; takes the message.
         on_progress: Told in any case.
     """
-    if not interval:
+    if interval is None or not interval > 0:  # NaN is no interval either
         yield
         return
     loop = asyncio.get_running_loop()
     started = loop.time()
-    beats: set[asyncio.Task[None]] = set()
+    beat: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle
 
     # A timer, not a task: most samples end before the first beat and should cost nothing.
     def due() -> None:
-        nonlocal timer
-        task = loop.create_task(_beat(loop.time() - started, send, on_progress))
-        beats.add(task)
-        task.add_done_callback(beats.discard)
+        nonlocal beat, timer
+        if beat is None or beat.done():
+            beat = loop.create_task(_beat(loop.time() - started, send, on_progress))
         timer = loop.call_later(interval, due)
 
     timer = loop.call_later(interval, due)
@@ -85,8 +86,8 @@ def heartbeat(
         yield
     finally:
         timer.cancel()
-        for task in beats:
-            task.cancel()
+        if beat is not None:
+            beat.cancel()
 
 
 async def _beat(waited: float, send: Callable[[str], Awaitable[None]], on_progress: OnProgress | None) -> None:

@@ -68,6 +68,9 @@ class Sampling:
         max_parked: How many calls may wait for their clients at once.
         park_lifetime: Seconds that a call waits for its client. The SDK seals ``requestState`` for 600 s, so a longer
             time needs ``RequestStateSecurity(ttl=…)`` on the server, too.
+
+    Raises:
+        ConfigurationError: A setting cannot work.
     """
 
     def __init__(
@@ -87,6 +90,14 @@ class Sampling:
                 f"fallback_on does not know {', '.join(sorted(unknown))}.",
                 hint='It takes "unsupported", "refused" and "timed_out".',
             )
+        for name, value in {
+            "timeout": timeout,
+            "max_rounds": max_rounds,
+            "max_parked": max_parked,
+            "park_lifetime": park_lifetime,
+        }.items():
+            if value is not None and not value > 0:
+                raise ConfigurationError(f"{name} must be more than 0, not {value:g}.")
         self.fallback = fallback if fallback is None or isinstance(fallback, Host) else Host(fallback)
         self.fallback_on = frozenset(fallback_on)
         self.timeout = timeout
