@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from tests.host.approval.questions import Person, question
+from tests.host.faulty import Faulty
 from upcall.errors import StoreError
 from upcall.host.approval import Answer, Question, Remembering
 from upcall.store import Consent, Store, open_store
@@ -171,3 +173,38 @@ async def test_a_decision_that_cannot_be_written_holds_for_the_session(
     assert not got[0].approved
     assert "holds for this process only" in caplog.text
     assert (await approver.ask(question())).by == "ann"
+
+
+async def test_a_never_that_comes_while_another_question_is_looked_up_answers_it_too(store: Store) -> None:
+    asked: list[Question] = []
+    looking, said = anyio.Event(), anyio.Event()
+    looks = 0
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 4:  # the second question's last look: nothing was found before it
+            looking.set()
+            await said.wait()
+
+    class Alice:
+        async def ask(self, question: Question) -> Answer:
+            asked.append(question)
+            await looking.wait()
+            return Answer(approved=False, by="alice", remember="never")
+
+    approver = Remembering(Alice(), store=Faulty(store, consent=look))
+    answers: list[Answer] = []
+
+    async def ask() -> None:
+        answers.append(await approver.ask(question()))
+        said.set()
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            while not asked:
+                await anyio.lowlevel.checkpoint()
+            tasks.start_soon(ask)
+    assert [answer.approved for answer in answers] == [False, False]
+    assert len(asked) == 1
