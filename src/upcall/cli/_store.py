@@ -46,8 +46,15 @@ def filtered(command: F) -> F:
 
 def filter_of(clock: Clock, given: dict[str, Any]) -> Filter:
     """The filter that the options of `filtered` say."""
-    times = {name: clock.read(given[name]) for name in ("since", "until") if given.get(name)}
-    return Filter(**{**{name: given.get(name) for name in ("server", "model", "outcome", "text")}, **times})
+    since, until = given.get("since"), given.get("until")
+    return Filter(
+        server=given.get("server"),
+        model=given.get("model"),
+        outcome=given.get("outcome"),
+        text=given.get("text"),
+        since=clock.read(since) if since else None,
+        until=clock.read(until) if until else None,
+    )
 
 
 def opened(url: str | None) -> Store:
