@@ -14,12 +14,14 @@ import sys
 from typing import Any
 
 import anyio
+from mcp import Client
 
 from tests.adversarial.attacker import Attacker
 from tests.host.governed import ALLOW, NOBODY, policy
 from tests.host.playbook import MODEL, answer
 from tests.host.servers import create_message
 from upcall.host import Host
+from upcall.host.policy import parse_policy
 from upcall.models import Completion
 from upcall.store import Store, open_store
 from upcall.testing import ScriptedModel
@@ -66,13 +68,9 @@ async def main(path: str, where: str) -> None:
             await stop(where)
         return answer()
 
-    from mcp import Client
-
     model: Any = ScriptedModel(reply, repeat=True, name=MODEL)
     rules = policy(ALLOW + BUDGET)
     if "PROVIDER" in os.environ:
-        from upcall.host.policy import parse_policy
-
         model, rules = None, parse_policy(f'{ALLOW}models = ["{os.environ["PROVIDER"]}"]\n{BUDGET}{NOBODY}')
     attacker = Attacker(create_message())
     async with open_store(path) as store:
