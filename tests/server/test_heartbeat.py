@@ -212,8 +212,10 @@ async def test_a_client_that_does_not_read_gathers_no_beats() -> None:
         sent += 1
         await asyncio.Event().wait()
 
+    later = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.05, later.set)
     with heartbeat(0.001, send, None):
-        await anyio.sleep(0.05)
+        await later.wait()
     assert sent == 1
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, Literal
 
@@ -23,7 +25,7 @@ from upcall.errors import (
     SamplingUnsupported,
 )
 from upcall.host import Host
-from upcall.server import Image, Reply, Sampling, ToolError, sample
+from upcall.server import Image, Reply, Sampling, SamplingTool, ToolError, sample
 from upcall.testing import ScriptedModel
 from upcall.wire import SamplingRequest, TextContent, Tool, ToolResult, ToolUse
 
@@ -316,7 +318,48 @@ async def test_a_tool_that_was_not_offered_is_an_invalid_answer() -> None:
     assert "rm" in str(outcome[0])
 
 
-@pytest.mark.parametrize("wrong", [lambda x: x, print, [add, add]])
+class Adder:
+    """Add to what there is."""
+
+    def __call__(self, a: int) -> int:
+        return add(a, 10)
+
+
+@pytest.mark.parametrize("function", [partial(add, b=10), Adder(), Adder().__call__, lambda a: add(a, 10)])
+async def test_anything_that_can_be_called_is_a_tool_when_it_has_a_name(function: Any) -> None:
+    model = ScriptedModel(use("plus_ten", a=1), "11")
+    tool = SamplingTool.of(function, name="plus_ten")
+    assert "partial" not in (tool.definition.description or "")
+    await _with_tools(model, MODERN, [tool])
+    (result,) = model.requests[1].messages[-1].blocks
+    assert isinstance(result, ToolResult)
+    assert result.content == [TextContent(text="11")]
+
+
+def cannot_be_carried(function: Callable[[], int]) -> int:
+    return function()
+
+
+def cannot_be_found(thing: Nowhere) -> str:  # type: ignore[name-defined]  # noqa: F821
+    return str(thing)
+
+
+@pytest.mark.parametrize("kind", [Callable[[], int], Adder, "Nowhere"])
+async def test_a_type_that_cannot_be_described_is_refused_before_anything_is_asked(kind: Any) -> None:
+    model = ScriptedModel("never")
+    assert isinstance(await replies(model, "?", result_type=kind), ConfigurationError)
+    assert model.requests == []
+
+
+async def test_no_tool_may_have_the_name_of_the_one_that_takes_the_result() -> None:
+    model = ScriptedModel("never")
+    definition = Tool(name="submit_result", input_schema={"type": "object"})
+    with pytest.raises(ConfigurationError, match="submit_result"):
+        await _with_tools(model, MODERN, [definition], result_type=int)
+    assert model.requests == []
+
+
+@pytest.mark.parametrize("wrong", [lambda x: x, print, [add, add], cannot_be_carried, cannot_be_found])
 async def test_functions_that_cannot_be_described_are_refused_before_anything_is_asked(wrong: Any) -> None:
     model = ScriptedModel("never")
     with pytest.raises(ConfigurationError):
@@ -338,6 +381,11 @@ class Point:
     y: int
 
 
+class Tree(BaseModel):
+    leaf: int
+    branches: list[Tree] = []
+
+
 class Mood(enum.Enum):
     GOOD = "good"
     BAD = "bad"
@@ -352,6 +400,7 @@ TYPES: list[tuple[Any, Any, Any]] = [
     (Mood, "good", Mood.GOOD),
     (dict[str, Person], {"a": {"name": "Ann", "age": 3}}, {"a": Person(name="Ann", age=3)}),
     (Person | None, None, None),
+    (Tree, {"leaf": 1, "branches": [{"leaf": 2}]}, Tree(leaf=1, branches=[Tree(leaf=2)])),
 ]
 
 
@@ -386,6 +435,11 @@ async def test_json_among_words_and_a_bare_word_are_understood() -> None:
     assert (await reply_of(person, "?", tools=False, result_type=Person)).result == Person(name="Ann", age=3)
     mood = ScriptedModel("positive.")
     assert (await reply_of(mood, "?", tools=False, result_type=Literal["positive", "negative"])).result == "positive"
+
+
+async def test_a_sentence_keeps_its_full_stop() -> None:
+    said = ScriptedModel('He said "no".')
+    assert (await reply_of(said, "?", tools=False, result_type=str)).result == 'He said "no".'
 
 
 async def test_a_long_list_of_problems_is_cut_before_it_goes_back() -> None:

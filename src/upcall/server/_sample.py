@@ -129,11 +129,16 @@ async def sample(
         RoundsExhausted: The client would give the call up at the next round, and there is no fallback.
         InvalidRequest, InvalidAnswer: What was asked, or came back, breaks a rule or is not of ``result_type``.
         ModelError: The model or its provider failed.
-        ConfigurationError: There is no request here whose server has `Sampling`, or a tool cannot be described.
+        ConfigurationError: There is no request here whose server has `Sampling`, or a tool or ``result_type`` cannot be
+            described.
     """
     if max_steps < 1:
         raise ConfigurationError(f"max_steps must be at least 1, not {max_steps}.")
     route = _here()
+    toolbox = Toolbox(tools) if tools else None
+    goal: Goal[Any] | None = None if result_type is None else Goal(result_type)
+    if goal is not None and toolbox is not None and TOOL_NAME in toolbox:
+        raise ConfigurationError(f"{TOOL_NAME} is how the model gives its result, so no other tool may have this name.")
     try:
         conversation = _Conversation(
             route=route,
@@ -146,9 +151,9 @@ async def sample(
                 model_preferences=None if preferences is None else as_preferences(preferences),
                 metadata=None if metadata is None else dict(metadata),
             ),
-            toolbox=Toolbox(tools) if tools else None,
+            toolbox=toolbox,
             tool_choice=tool_choice,
-            goal=None if result_type is None else Goal(result_type),
+            goal=goal,
             max_steps=max_steps,
             deadline=None if timeout is None else monotonic() + timeout,
             progress_interval=progress_interval,

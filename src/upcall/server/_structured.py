@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from string import ascii_letters
 from typing import Any, Generic, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
-from upcall.errors import InvalidAnswer
+from upcall.errors import ConfigurationError, InvalidAnswer
 from upcall.server._tools import brief_schema, explained
 from upcall.wire import Tool
 
@@ -37,13 +37,23 @@ class Goal(Generic[T]):
 
     Args:
         result_type: Anything pydantic understands: a model, a dataclass, ``list[int]``, ``Literal[...]`` …
+
+    Raises:
+        ConfigurationError: It does not understand this one.
     """
 
     def __init__(self, result_type: Any) -> None:
-        self._adapter: TypeAdapter[T] = TypeAdapter(result_type)
-        self.schema = brief_schema(self._adapter.json_schema())
-        # A tool's input is an object, so any other type travels inside one.
-        self._wraps = self.schema.get("type") != "object" and "$ref" not in self.schema
+        try:
+            self._adapter: TypeAdapter[T] = TypeAdapter(result_type)
+            self.schema = brief_schema(self._adapter.json_schema())
+        except (NameError, PydanticUserError) as error:
+            raise ConfigurationError(
+                f"result_type {result_type!r} cannot be described to a model.",
+                hint="Give it a type that JSON can carry.",
+                detail=str(error),
+            ) from error
+        # A tool's input is an object and must say so, so any other type travels inside one; a recursive one, too.
+        self._wraps = self.schema.get("type") != "object"
         self._plain_text = self._is_text(self.schema)
 
     @property
@@ -85,7 +95,10 @@ class Goal(Generic[T]):
             except NotYet as error:
                 reason = reason or error
         if self._plain_text:
-            return self._validated(text.strip().strip("\"'`").rstrip("."))
+            try:
+                return self._validated(text.strip())
+            except NotYet:
+                return self._validated(text.strip().strip("\"'`").rstrip("."))
         raise reason or NotYet("The answer contains no JSON.")
 
     def give_up(self, reason: str) -> InvalidAnswer:

@@ -13,12 +13,13 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, get_type_hints
+from functools import partial
+from typing import Any, TypeAlias
 
 import anyio
 import anyio.to_thread
 from mcp.server.mcpserver.exceptions import ToolError
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError, create_model
 
 from upcall.errors import ConfigurationError, UpcallError
 from upcall.server._prompt import Audio, Image, as_messages
@@ -56,28 +57,27 @@ class SamplingTool:
         """A function as a tool.
 
         Raises:
-            ConfigurationError: The signature cannot be described: positional-only or variable parameters, a lambda.
+            ConfigurationError: The signature cannot be described: positional-only or variable parameters, a type that
+                JSON does not know, no name.
         """
         name = name or str(getattr(function, "__name__", ""))
         if not name.isidentifier():
             raise ConfigurationError(
                 f"{function!r} has no name to offer it under.", hint="Use SamplingTool.of(function, name=...)."
             )
-        hints = get_type_hints(function, include_extras=True)
-        fields: dict[str, Any] = {}
-        for position, parameter in enumerate(inspect.signature(function).parameters.values()):
-            if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-                raise ConfigurationError(
-                    f"{name}: a tool's parameters have names, and {parameter} does not fit that.",
-                    hint="Use ordinary or keyword-only parameters.",
-                )
-            default = ... if parameter.default is parameter.empty else parameter.default
-            fields[f"p{position}"] = (hints.get(parameter.name, Any), Field(default, alias=parameter.name))
-        arguments = create_model(f"{name}_arguments", __config__=ConfigDict(extra="forbid"), **fields)
+        try:
+            arguments = _arguments_of(name, function)
+            schema = brief_schema(arguments.model_json_schema())
+        except (NameError, PydanticUserError) as error:
+            raise ConfigurationError(
+                f"{name}: its parameters cannot be described to a model.",
+                hint="Give each a type that JSON can carry.",
+                detail=str(error),
+            ) from error
         definition = Tool(
             name=name,
-            description=description or inspect.getdoc(function),
-            input_schema=brief_schema(arguments.model_json_schema()),
+            description=description or inspect.getdoc(function.func if isinstance(function, partial) else function),
+            input_schema=schema,
         )
         return cls(definition, function, arguments)
 
@@ -94,6 +94,20 @@ class SamplingTool:
         return await returned if inspect.isawaitable(returned) else returned
 
 
+def _arguments_of(name: str, function: Callable[..., Any]) -> type[BaseModel]:
+    fields: dict[str, Any] = {}
+    for position, parameter in enumerate(inspect.signature(function, eval_str=True).parameters.values()):
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise ConfigurationError(
+                f"{name}: a tool's parameters have names, and {parameter} does not fit that.",
+                hint="Use ordinary or keyword-only parameters.",
+            )
+        hint = Any if parameter.annotation is parameter.empty else parameter.annotation
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[f"p{position}"] = (hint, Field(default, alias=parameter.name))
+    return create_model(f"{name}_arguments", __config__=ConfigDict(extra="forbid"), **fields)
+
+
 ToolLike: TypeAlias = Callable[..., Any] | SamplingTool | Tool | Any
 """A function, or a definition (a value, the SDK's ``Tool``, or JSON) that the caller runs itself."""
 
@@ -105,6 +119,9 @@ class Toolbox:
         self._tools = {tool.definition.name: tool for tool in map(_as_tool, tools)}
         if len(self._tools) != len(tools):
             raise ConfigurationError("Two tools of one request share a name.")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tools
 
     @property
     def definitions(self) -> list[Tool]:
