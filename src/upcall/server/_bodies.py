@@ -56,7 +56,7 @@ class Body:
     def __init__(self, garage: Garage, binding: Binding) -> None:
         self._garage = garage
         self.call: Call[Body] = garage.lot.admit(binding, self)
-        self._turn = asyncio.Event()
+        self._turn: asyncio.Future[None] | None = None
         self._over = False
         self._answers: dict[str, tuple[asyncio.Future[Any], Callable[[], Exception | None]]] = {}
 
@@ -84,7 +84,7 @@ class Body:
         key = self.call.ask(question)
         answer = asyncio.get_running_loop().create_future()
         self._answers[key] = answer, obstacle
-        self._turn.set()
+        self._wake()
         try:
             return await answer
         finally:
@@ -118,8 +118,9 @@ class Body:
                         return self._park()
                     except SamplingError as error:
                         self._fail(error)
-                await self._turn.wait()
-                self._turn.clear()
+                # A future for each wait, not an event for life: ten thousand parked bodies feel the difference.
+                self._turn = asyncio.get_running_loop().create_future()
+                await self._turn
         except asyncio.CancelledError:
             await self.stop()
             raise
@@ -154,6 +155,10 @@ class Body:
         self._fail(abandoned())
         loop.call_later(_CLEANUP_SECONDS, self.task.cancel)
 
+    def _wake(self) -> None:
+        if self._turn is not None and not self._turn.done():
+            self._turn.set_result(None)
+
     def _park(self) -> Round:
         asked = self._garage.park(self.call)
         self.session.detach()
@@ -187,7 +192,7 @@ class Body:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._over = True
-        self._turn.set()
+        self._wake()
         self._garage.release(self)
         self._fail(abandoned())  # what it left behind: tasks, threads
         if task.cancelled():

@@ -140,7 +140,9 @@ class Route:
             request = decode_request(params)
             check_turns(request.messages)
             check_encodable(params)
-            with heartbeat(interval, self.session.beat, on_progress):
+            # Where nobody listens there is no timer: for parked calls they would add up.
+            heard = self.session.wants_progress or on_progress is not None
+            with heartbeat(interval if heard else None, self.session.beat, on_progress):
                 return await self._answer(request, params, limit)
         except SamplingError as error:
             raise raisable(error) from error.__cause__

@@ -150,6 +150,11 @@ class SamplingSession(ServerSession):
         if self._current is not None:
             await self._current.report_progress(self._progress.reported(progress, total), total, message)
 
+    @property
+    def wants_progress(self) -> bool:
+        """Whether the client of the open request asked to be told of progress."""
+        return self._token is not None
+
     async def beat(self, message: str) -> None:
         """A sign of life for the open request, if its client asked for progress."""
         if self._current is not None and self._token is not None:
