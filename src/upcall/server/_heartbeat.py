@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeAlias
 
 __all__ = ["OnProgress", "Progress", "heartbeat"]
@@ -53,10 +53,9 @@ class Progress:
         return self.value + _STEP * max(1.0, abs(self.value))
 
 
-@contextmanager
 def heartbeat(
     interval: float | None, send: Callable[[str], Awaitable[None]], on_progress: OnProgress | None
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Beat every ``interval`` seconds while the block runs; ``None``, 0 and less never beat.
 
     A beat waits for the one before it: a client that does not read must not gather them here.
@@ -67,8 +66,12 @@ def heartbeat(
         on_progress: Told in any case.
     """
     if interval is None or not interval > 0:  # NaN is no interval either
-        yield
-        return
+        return nullcontext()
+    return _beating(interval, send, on_progress)
+
+
+@contextmanager
+def _beating(interval: float, send: Callable[[str], Awaitable[None]], on_progress: OnProgress | None) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     started = loop.time()
     beat: asyncio.Task[None] | None = None

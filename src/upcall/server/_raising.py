@@ -8,7 +8,7 @@ the JSON-RPC error itself where the protocol wants that (``-32021``) or has no e
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import anyio
@@ -74,16 +74,17 @@ def from_client(error: MCPError) -> SamplingError:
     return translated
 
 
-@contextmanager
-def limited(limit: float | None, who: str) -> Iterator[None]:
-    """Give the block ``limit`` seconds; ``None`` is no limit.
+def limited(limit: float | None, who: str) -> AbstractContextManager[None]:
+    """Give the block ``limit`` seconds; ``None`` is no limit, and costs nothing while a call is parked.
 
     Raises:
         SampleTimedOut: They are over; says that ``who`` did not answer.
     """
-    if limit is None:
-        yield
-        return
+    return nullcontext() if limit is None else _limited(limit, who)
+
+
+@contextmanager
+def _limited(limit: float, who: str) -> Iterator[None]:
     with anyio.move_on_after(limit) as scope:
         yield
     if scope.cancelled_caught:

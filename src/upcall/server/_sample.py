@@ -6,7 +6,7 @@ the model asks for, or tells the model what is wrong with its answer. Each step 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Literal, TypeVar, overload
@@ -237,8 +237,8 @@ class _Conversation:
             return request
         return replace(request, tools=tools, tool_choice=None if choice is None else ToolChoice(mode=choice))
 
-    async def _ask(self, request: SamplingRequest) -> Answer:
-        return await self.route.ask(
+    def _ask(self, request: SamplingRequest) -> Awaitable[Answer]:
+        return self.route.ask(
             encode(request),
             timeout=self._time_left(),
             progress_interval=self.progress_interval or 0,
