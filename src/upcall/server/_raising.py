@@ -38,7 +38,7 @@ def raisable(error: ErrorT) -> ErrorT:
     """``error`` itself, which is from now on an ``MCPError`` too."""
     if not isinstance(error, MCPError):
         error.__class__ = _both(type(error))
-        error.error = ErrorData(code=error.code, message=str(error), data=error.data)  # type: ignore[attr-defined]
+        vars(error)["error"] = ErrorData(code=error.code, message=str(error), data=error.data)
     return error
 
 
