@@ -15,7 +15,7 @@ from benchmarks.machine import describe
 from benchmarks.measure import Goal, Outcome
 from benchmarks.report import Report, as_markdown, between_marks
 
-NAMES = ("calls", "parked", "wire", "imports", "store")
+NAMES = ("calls", "parked", "wire", "imports", "store", "host")
 _RESULTS = Path(__file__).resolve().parent / "results"
 
 
