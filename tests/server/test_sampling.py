@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import anyio
@@ -30,6 +32,7 @@ from upcall.errors import (
     TooManyParked,
 )
 from upcall.server import Sampling, rounds_left, sample
+from upcall.server._session import SamplingSession
 from upcall.testing import ScriptedModel
 from upcall.wire import SamplingMessage
 
@@ -733,6 +736,30 @@ async def test_interim_results_carry_the_servers_identity() -> None:
         await client.call_tool("three_in_a_row", {"text": "x"})
     stamps = [result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] for result in rounds.results]
     assert stamps == ["bench"] * 4
+
+
+async def test_a_request_that_is_over_is_freed_at_once(era: str) -> None:
+    """Without the collector of cycles: a request may hold megabytes of arguments."""
+    sessions = []
+
+    async def body(ctx: Context) -> str:
+        assert isinstance(ctx.session, SamplingSession)
+        sessions.append(weakref.ref(ctx.session._open.session))
+        return f"{await sample('a')} {said(await ctx.session.create_message(messages=[user('b')], max_tokens=9))}"
+
+    async with client_of(server_with(Sampling(), body), era, shout) as client:
+        await client.call_tool("body", {})  # what is loaded and made once
+        sessions.clear()
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(5):
+                await client.call_tool("body", {})
+            await anyio.lowlevel.checkpoint()
+            left = sum(session() is not None for session in sessions)
+        finally:
+            gc.enable()
+    assert left <= 1, "the last may still be on its way out"
 
 
 async def test_many_clients_at_once_get_their_own_answers(era: str) -> None:

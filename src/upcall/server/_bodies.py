@@ -13,15 +13,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 from mcp.server.context import ServerRequestContext
 
 from upcall.errors import SampleAbandoned, SamplingError
+from upcall.server._open import OpenRequest
 from upcall.server.parking import Binding, Call, Lot, Phase, Round, abandoned
 
-__all__ = ["Body", "Follower", "Garage"]
+__all__ = ["Body", "Garage"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,24 +34,12 @@ _CLEANUP_SECONDS = 10.0
 """How long a body that was cancelled or abandoned may take to clean up."""
 
 
-class Follower(Protocol):
-    """What a body talks through: it follows the request that is open."""
-
-    def attach(self, ctx: ServerRequestContext[Any, Any]) -> None:
-        """``ctx`` is the open request now."""
-        ...
-
-    def detach(self) -> None:
-        """No request is open now."""
-        ...
-
-
 class Body:
     """One run of one body: its task, and the questions it waits for."""
 
-    __slots__ = ("_answers", "_garage", "_over", "_turn", "call", "session", "task")
+    __slots__ = ("_answers", "_garage", "_over", "_turn", "call", "open_request", "task")
 
-    session: Follower
+    open_request: OpenRequest
     task: asyncio.Task[Any]
 
     def __init__(self, garage: Garage, binding: Binding) -> None:
@@ -60,9 +49,9 @@ class Body:
         self._over = False
         self._answers: dict[str, tuple[asyncio.Future[Any], Callable[[], Exception | None]]] = {}
 
-    def start(self, run: Callable[[], Coroutine[Any, Any, Any]], session: Follower) -> None:
+    def start(self, run: Callable[[], Coroutine[Any, Any, Any]], open_request: OpenRequest) -> None:
         """Start the body in a task of its own, in a copy of the caller's context."""
-        self.session = session
+        self.open_request = open_request
         self.task = asyncio.create_task(run(), name=f"upcall body {self.call.binding.target}")
         self._garage.adopt(self)
         self.task.add_done_callback(self._ended)
@@ -97,7 +86,7 @@ class Body:
         Each request declares its capabilities anew (2026-07-28, ``RequestMetaObject``: MUST NOT infer them from
         prior requests), so a question that went out once may not simply go out again.
         """
-        self.session.attach(ctx)
+        self.open_request.attach(ctx)
         for answer, obstacle in self._answers.values():
             if not answer.done() and (error := obstacle()) is not None:
                 answer.set_exception(error)
@@ -144,6 +133,7 @@ class Body:
 
     def abandon(self) -> None:
         """Nobody comes back: tell the body where it waits, and cancel it when it does not end by itself."""
+        self._close()
         if self.task.done():
             self._unheard(self.task)
             return
@@ -151,7 +141,6 @@ class Body:
         if loop.is_closed():  # the loop ended without its tasks, so this one can neither hear it nor end
             self._garage.release(self)
             return
-        self._close()
         self._fail(abandoned())
         loop.call_later(_CLEANUP_SECONDS, self.task.cancel)
 
@@ -161,7 +150,7 @@ class Body:
 
     def _park(self) -> Round:
         asked = self._garage.park(self.call)
-        self.session.detach()
+        self.open_request.detach()
         return asked
 
     async def _settle(self) -> None:
@@ -183,7 +172,7 @@ class Body:
     def _close(self) -> None:
         """From now on the body can neither ask nor report."""
         self._garage.lot.close(self.call)
-        self.session.detach()
+        self.open_request.detach()
 
     def _fail(self, error: SamplingError) -> None:
         for answer, _ in self._answers.values():
@@ -196,8 +185,8 @@ class Body:
         self._garage.release(self)
         self._fail(abandoned())  # what it left behind: tasks, threads
         if task.cancelled():
-            self._garage.lot.close(self.call)
-        elif self.call.phase in (Phase.ABANDONED, Phase.CLOSED):
+            self._close()
+        elif self.call.phase is Phase.CLOSED:
             self._unheard(task)
 
     def _unheard(self, task: asyncio.Task[Any]) -> None:

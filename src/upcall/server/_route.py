@@ -6,7 +6,8 @@ reasons its owner listed (``fallback_on``), and always where the client would th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -17,8 +18,8 @@ from upcall.errors import RoundsExhausted, SamplingError, SamplingUnsupported
 from upcall.host import Host
 from upcall.server._doors import Door
 from upcall.server._heartbeat import OnProgress, heartbeat
+from upcall.server._open import OpenRequest
 from upcall.server._raising import limited, raisable
-from upcall.server._session import SamplingSession
 from upcall.wire import (
     METHOD,
     SamplingCapability,
@@ -34,13 +35,24 @@ from upcall.wire import (
 )
 from upcall.wire.eras import allows_tools
 
-__all__ = ["Answer", "FallbackReason", "Route", "RouteName", "current_route"]
+__all__ = ["Answer", "FallbackReason", "Route", "RouteName", "current_route", "serving"]
 
 FallbackReason: TypeAlias = Literal["unsupported", "refused", "timed_out"]
 RouteName: TypeAlias = Literal["client", "fallback"]
 
 current_route: ContextVar[Route | None] = ContextVar("upcall_route", default=None)
 """The route of the request that the running code serves; what `sample()` finds without a ``ctx``."""
+
+
+@contextmanager
+def serving(route: Route) -> Iterator[None]:
+    """The block serves the request of ``route``."""
+    token = current_route.set(route)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # thrown away with its event loop, a body is closed in a context not its own
+            current_route.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,7 @@ class Answer:
 class Route:
     """The way of one client request's samples. Limits are in seconds; ``None`` waits for ever."""
 
-    session: SamplingSession
+    open_request: OpenRequest
     door: Door
     fallback: Host | None
     fallback_on: frozenset[FallbackReason]
@@ -68,12 +80,12 @@ class Route:
     @property
     def declared(self) -> SamplingCapability | None:
         """What the client of the open request declared under ``sampling``."""
-        capabilities = self.session.client_capabilities
+        capabilities = self.open_request.session.client_capabilities
         if capabilities is None or capabilities.sampling is None:
             return None
         sampling = capabilities.sampling
         # A version without tools in sampling has no such declaration, whatever the object holds.
-        tools = sampling.tools is not None and allows_tools(self.session.protocol_version)
+        tools = sampling.tools is not None and allows_tools(self.open_request.session.protocol_version)
         return SamplingCapability(tools={} if tools else None, context=None if sampling.context is None else {})
 
     @property
@@ -141,8 +153,8 @@ class Route:
             check_turns(request.messages)
             check_encodable(params)
             # Where nobody listens there is no timer: for parked calls they would add up.
-            heard = self.session.wants_progress or on_progress is not None
-            with heartbeat(interval if heard else None, self.session.beat, on_progress):
+            heard = self.open_request.wants_progress or on_progress is not None
+            with heartbeat(interval if heard else None, self.open_request.beat, on_progress):
                 return await self._answer(request, params, limit)
         except SamplingError as error:
             raise raisable(error) from error.__cause__
@@ -150,7 +162,7 @@ class Route:
     async def _answer(self, request: SamplingRequest, params: dict[str, Any], limit: float | None) -> Answer:
         obstacle: SamplingError | None = self.obstacle(request)
         if obstacle is None:
-            if not allows_tools(self.session.protocol_version):
+            if not allows_tools(self.open_request.session.protocol_version):
                 params = {**params, "messages": encode(_one_block_each(request.messages))}
             try:
                 with limited(limit, "The client's model"):

@@ -26,8 +26,9 @@ from upcall.errors import ConfigurationError, InvalidRequest, SamplingError, Sam
 from upcall.host import Host
 from upcall.server._bodies import Body, Garage
 from upcall.server._doors import BackChannel, Door, Parking
+from upcall.server._open import OpenRequest
 from upcall.server._raising import raisable, tool_error_result
-from upcall.server._route import FallbackReason, Route, current_route
+from upcall.server._route import FallbackReason, Route, serving
 from upcall.server._session import SamplingSession
 from upcall.server.parking import STATE_PREFIX, Binding, Lot, Round
 from upcall.wire import Era, era_of
@@ -186,11 +187,8 @@ class Sampling:
     async def _called(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Legacy: the body runs in the request's own task."""
         route = self._route(ctx, BackChannel(ctx))
-        token = current_route.set(route)
-        try:
-            return await call_next(replace(ctx, session=route.session))
-        finally:
-            current_route.reset(token)
+        with serving(route):
+            return await call_next(replace(ctx, session=SamplingSession(route)))
 
     def _body_for(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> Body:
         """Modern: the body that this request is about, resumed or started.
@@ -216,10 +214,10 @@ class Sampling:
         own = None if ctx.params is None else to_builtins(ctx.params)
 
         async def run() -> HandlerResult:
-            current_route.set(route)
-            return await call_next(replace(ctx, session=route.session, params=own))
+            with serving(route):
+                return await call_next(replace(ctx, session=SamplingSession(route), params=own))
 
-        body.start(run, route.session)
+        body.start(run, route.open_request)
         return body
 
     async def _attended(self, body: Body) -> HandlerResult:
@@ -231,9 +229,8 @@ class Sampling:
         )
 
     def _route(self, ctx: ServerRequestContext[Any, Any], door: Door) -> Route:
-        session = SamplingSession(ctx, door)
-        route = Route(
-            session=session,
+        return Route(
+            open_request=OpenRequest(ctx),
             door=door,
             fallback=self.fallback,
             fallback_on=self.fallback_on,
@@ -241,12 +238,6 @@ class Sampling:
             timeout=self.timeout,
             progress_interval=self.progress_interval,
         )
-
-        async def ask(params: dict[str, Any], timeout: float | None) -> dict[str, Any]:
-            return (await route.ask(params, timeout=timeout)).raw
-
-        session.ask = ask
-        return route
 
     # The runner stamps the server's identity on complete results only; a result that middleware makes is the
     # middleware's to stamp (2026-07-28, ResultMetaObject: SHOULD). So the stamp is taken from what passes by.

@@ -1,17 +1,10 @@
-"""The session that a body sees: the SDK's, whose questions take upcall's way.
-
-It stands for the session of whichever request is open *now*, so what a body reports after a round reaches the
-client's current request, under its current progress token. Between two rounds nobody listens, and what is
-reported then is dropped (2026-07-28: notifications ride on an open request only).
-"""
+"""The session that a body sees: the SDK's, whose questions take upcall's way."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
 from mcp.server.session import ServerSession
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.shared.exceptions import MCPError
@@ -19,55 +12,27 @@ from mcp.shared.message import ServerMessageMetadata
 from pydantic import BaseModel, ValidationError
 
 from upcall.errors import MISSING_CLIENT_CAPABILITY, SamplingError
-from upcall.server._doors import Door
-from upcall.server._heartbeat import Progress
 from upcall.server._raising import limited, malformed, raisable
+from upcall.server._route import Route
 from upcall.wire import METHOD
 
 __all__ = ["SamplingSession"]
 
 ResultT = TypeVar("ResultT", bound=BaseModel)
 
-Ask = Callable[[dict[str, Any], float | None], Awaitable[dict[str, Any]]]
-"""Answers one sampling request: JSON parameters and a limit in seconds to the JSON result. Raises `SamplingError`."""
-
 
 class SamplingSession(ServerSession):
-    """Looks like a ``ServerSession`` in every way. Attributes it does not have are the current session's.
+    """Looks like a ``ServerSession`` in every way. Attributes it does not have are the open request's session's."""
 
-    Args:
-        ctx: The request that is open first.
-        door: The way of other questions where they have no back channel.
-    """
-
-    ask: Ask
-    """Takes ``sampling/createMessage`` on; set before the body starts."""
-
-    def __init__(self, ctx: ServerRequestContext[Any, Any], door: Door) -> None:
-        # Deliberately without `super().__init__()`: instance state comes from the current session.
-        self._current: ServerSession | None = ctx.session
-        self._last = ctx.session
-        self._door = door
-        self._request_id = ctx.request_id
-        self._token = _progress_token(ctx)
-        self._first_token = self._token
-        self._progress = Progress()
+    def __init__(self, route: Route) -> None:
+        # Deliberately without `super().__init__()`: instance state comes from the open request's session.
+        self._route = route
+        self._open = route.open_request
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_last":
+        if name == "_open":
             raise AttributeError(name)
-        return getattr(self._last, name)
-
-    def attach(self, ctx: ServerRequestContext[Any, Any]) -> None:
-        """``ctx`` is the open request now."""
-        self._current = self._last = ctx.session
-        self._request_id = ctx.request_id
-        self._token = _progress_token(ctx)
-        self._progress = Progress()
-
-    def detach(self) -> None:
-        """No request is open now."""
-        self._current = None
+        return getattr(self._open.session, name)
 
     async def create_message(
         self,
@@ -104,9 +69,10 @@ class SamplingSession(ServerSession):
             tools=tools,
             tool_choice=tool_choice,
         )
-        answer = await self.ask(params.model_dump(by_alias=True, mode="json", exclude_none=True), None)
+        answer = await self._route.ask(params.model_dump(by_alias=True, mode="json", exclude_none=True))
         with_tools = tools is not None or tool_choice is not None
-        return _typed(types.CreateMessageResultWithTools if with_tools else types.CreateMessageResult, METHOD, answer)
+        kind = types.CreateMessageResultWithTools if with_tools else types.CreateMessageResult
+        return _typed(kind, METHOD, answer.raw)
 
     async def send_request(
         self,
@@ -119,15 +85,18 @@ class SamplingSession(ServerSession):
         """Sampling goes upcall's way; so do elicitation and roots where they have no back channel any more."""
         wire = request.model_dump(by_alias=True, mode="json", exclude_none=True)
         if isinstance(request, types.CreateMessageRequest):
-            answer = await self.ask(wire["params"], request_read_timeout_seconds)
-            return _typed(result_type, METHOD, answer)
-        if isinstance(request, types.ElicitRequest | types.ListRootsRequest) and self._door.rounds_left is not None:
+            sampled = await self._route.ask(wire["params"], timeout=request_read_timeout_seconds)
+            return _typed(result_type, METHOD, sampled.raw)
+        if (
+            isinstance(request, types.ElicitRequest | types.ListRootsRequest)
+            and self._route.door.rounds_left is not None
+        ):
             answer = await self._ask_next_round(request, wire.get("params"), request_read_timeout_seconds)
             return _typed(result_type, request.method, answer)
         if metadata is None or metadata.related_request_id is None:
             # Unrelated, it would take the standalone stream on HTTP, where nobody may listen (SEP-2260).
-            metadata = ServerMessageMetadata(related_request_id=self._request_id)
-        return await self._last.send_request(
+            metadata = ServerMessageMetadata(related_request_id=self._open.request_id)
+        return await self._open.session.send_request(
             request, result_type, request_read_timeout_seconds, metadata, progress_callback
         )
 
@@ -141,45 +110,24 @@ class SamplingSession(ServerSession):
             raise missing
         try:
             with limited(limit, "The client"):
-                return await self._door.ask(request.method, params, obstacle)
+                return await self._route.door.ask(request.method, params, obstacle)
         except SamplingError as error:
             raise raisable(error) from error.__cause__
 
     async def report_progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         """Report progress to the open request, with values that rise whatever else reports."""
-        if self._current is not None:
-            await self._current.report_progress(self._progress.reported(progress, total), total, message)
-
-    @property
-    def wants_progress(self) -> bool:
-        """Whether the client of the open request asked to be told of progress."""
-        return self._token is not None
-
-    async def beat(self, message: str) -> None:
-        """A sign of life for the open request, if its client asked for progress."""
-        if self._current is not None and self._token is not None:
-            await self._current.report_progress(self._progress.beat(), self._progress.total, message)
+        await self._open.report_progress(progress, total, message)
 
     async def send_notification(
         self, notification: types.ServerNotification, related_request_id: types.RequestId | None = None
     ) -> None:
         """Send a notification; progress goes out under the open request's own token."""
-        if isinstance(notification, types.ProgressNotification):
-            params = notification.params
-            if params.progress_token == self._first_token:
-                await self.report_progress(params.progress, params.total, params.message)
-                return
-        if self._current is not None:
-            await self._current.send_notification(notification, related_request_id)
+        await self._open.notify(notification, related_request_id)
 
     async def _notify(self, notification: types.ServerNotification, *, request_scoped: bool) -> None:
         # Where the SDK's log messages come through.
-        if self._current is not None:
+        if self._open.listener is not None:
             await super()._notify(notification, request_scoped=request_scoped)
-
-
-def _progress_token(ctx: ServerRequestContext[Any, Any]) -> str | int | None:
-    return ctx.meta.get("progress_token") if ctx.meta is not None else None
 
 
 def _typed(result_type: type[ResultT], method: str, answer: dict[str, Any]) -> ResultT:

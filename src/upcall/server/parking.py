@@ -80,7 +80,10 @@ class Resumed(NamedTuple, Generic[OwnerT]):
 
 
 class Call(Generic[OwnerT]):
-    """One run of one body, as the lot sees it. ``owner`` is whatever the driver wants to find again."""
+    """One run of one body, as the lot sees it.
+
+    ``owner`` is whatever the driver wants to find again. A closed call has none, so that it keeps nothing alive.
+    """
 
     __slots__ = ("_asked", "_count", "_max_rounds", "_sent", "binding", "owner", "park_id", "phase", "rounds")
 
@@ -229,8 +232,11 @@ class Lot(Generic[OwnerT]):
 
     def close(self, call: Call[OwnerT]) -> None:
         """The call is over: its body ended, or was told to. Closing twice is allowed."""
+        if call.phase is Phase.CLOSED:
+            return
         self._leave(call)
         call.phase = Phase.CLOSED
+        del call.owner
         call._asked.clear()
         call._sent.clear()
 
