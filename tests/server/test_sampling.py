@@ -551,6 +551,19 @@ async def test_without_sampling_the_body_learns_what_to_declare(era: str) -> Non
     assert "Sampling(fallback=...)" in text
 
 
+async def test_the_log_has_one_line_for_a_failure_whatever_its_client_writes(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(messages: list[SamplingMessage]) -> str:
+        raise SamplingRefused("No.\nERROR all is lost")
+
+    server: Server[Any] = Server("bare", on_call_tool=call_by_hand, on_list_tools=list_nothing)
+    async with client_of(Sampling().attach(server), "legacy", refuse) as client:
+        await client.call_tool("a secret\nERROR all is lost", {"b": "another secret"})
+    (record,) = (record for record in caplog.records if record.name.startswith("upcall.server"))
+    assert "all is lost" in record.getMessage()
+    assert "\n" not in record.getMessage()
+    assert "another secret" not in caplog.text
+
+
 async def test_an_uncaught_lack_of_sampling_is_told_in_the_eras_own_way() -> None:
     server = server_with(Sampling(), three_in_a_row)
     async with client_of(server, "legacy") as client:

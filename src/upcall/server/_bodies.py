@@ -128,7 +128,7 @@ class Body:
         with anyio.CancelScope(shield=True):
             await asyncio.wait({self.task}, timeout=_CLEANUP_SECONDS)
         if not self.task.done():
-            logger.warning("%s is still running %s s after it was cancelled", self.task.get_name(), _CLEANUP_SECONDS)
+            logger.warning("%r is still running %s s after it was cancelled", self.task.get_name(), _CLEANUP_SECONDS)
             self._fail(abandoned())
 
     def abandon(self) -> None:
@@ -191,7 +191,7 @@ class Body:
 
     def _unheard(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.debug("%s failed with nobody left to hear it: %r", task.get_name(), error)
+            logger.debug("%r failed with nobody left to hear it: %r", task.get_name(), error)
 
 
 class Garage:

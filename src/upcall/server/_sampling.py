@@ -128,7 +128,9 @@ class Sampling:
             # -32021 is how a modern server says it (2026-07-28, MissingRequiredClientCapability).
             if ctx.method != "tools/call" or (modern and isinstance(error, SamplingUnsupported)):
                 raise raisable(error) from error.__cause__
-            logger.warning("tool %s ended in an error: %s %s", (ctx.params or {}).get("name"), error, error.detail)
+            told = f"{error} {error.detail}".rstrip()
+            # Quoted: both hold words of the client's, which could look like further lines of the log.
+            logger.warning("tool %r ended in an error: %r", (ctx.params or {}).get("name"), told)
             result = tool_error_result(error)
             return self._stamped({"resultType": "complete", **result}) if modern else result
 
