@@ -136,7 +136,7 @@ def test_waiting_for_nobody_is_noticed(project: Path) -> None:
 @pytest.mark.parametrize(
     ("pending", "file"),
     [
-        ("gateway", "src/upcall/gateway/session.py"),
+        ("gateway", "docs/gateway.md"),
         ("web", "src/upcall/web/__init__.py"),
         ("server: replay", "src/upcall/server/_replay.py"),
         ("testing: cassettes", "src/upcall/testing/cassettes.py"),

@@ -1,0 +1,122 @@
+"""What a session wants done, in order, and what comes back to it.
+
+A *lane* is a driver's own name for the exchange that a frame belongs to: on HTTP one POST of the client (or its
+standalone stream), on stdio there is only one, ``None``. A session never looks into it; it remembers on which lane a
+request came, and hands it back with everything that concerns that request. ``None`` towards a client with several lanes
+means: no lane in particular, so the standalone stream, or whichever is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from upcall.errors import UpcallError
+
+__all__ = [
+    "Action",
+    "Answered",
+    "Deferred",
+    "Elicited",
+    "Lane",
+    "Outcome",
+    "Refused",
+    "Sample",
+    "StopSample",
+    "ToClient",
+    "ToServer",
+]
+
+Lane: TypeAlias = Hashable
+
+
+class ToServer(msgspec.Struct, frozen=True):
+    """Send this frame upstream."""
+
+    frame: bytes
+    """One JSON-RPC message, or a batch; the very object that came in where nothing was changed."""
+    lane: Lane = None
+
+
+class ToClient(msgspec.Struct, frozen=True):
+    """Send this frame downstream."""
+
+    frame: bytes
+    lane: Lane = None
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """Have this request answered, and tell `Session.answered`. Until then the lane stays open."""
+
+    number: int
+    """Names the request in this session."""
+    params: bytes
+    """JSON of the ``params`` of ``sampling/createMessage``."""
+    version: str | None
+    """The connection's protocol version."""
+    request_id: str | int
+    """The server's id for it, or its key among the ``inputRequests``."""
+    call: str
+    """Tells the client's request around it from all others, in every process: limits per call count by it."""
+    method: str
+    """That request's method, such as ``tools/call``; empty when none is open."""
+    name: str
+    """Its tool, prompt or URI."""
+    arguments: bytes | None
+    """JSON of its ``arguments``."""
+    batch: int | None
+    """How many came in the same result (2026-07-28)."""
+    round: int | None
+    """Which such result of the call that was, from 1 (2026-07-28)."""
+    asks: Literal["inline", "deferred", "no"]
+    """Whether the client can be asked for a person's decision by elicitation: at once, by `Session.elicit` (legacy);
+    by ending this attempt with `Deferred` and being started again with the answer (2026-07-28); or not at all."""
+    given: Mapping[str, bytes] = {}
+    """What was answered before, by `Deferred.key`: JSON of each ``ElicitResult``."""
+    lane: Lane = None
+
+
+class StopSample(msgspec.Struct, frozen=True):
+    """Nobody waits for this one any more: cancel it. It gets no `Session.answered`."""
+
+    number: int
+
+
+class Elicited(msgspec.Struct, frozen=True):
+    """The client has answered what `Session.elicit` asked."""
+
+    number: int
+    """Of the `Sample`."""
+    question: int
+    """As `Session.elicit` was given it."""
+    result: bytes | None
+    """JSON of the ``ElicitResult``; ``None`` when the client gave an error or went away."""
+
+
+Action: TypeAlias = ToServer | ToClient | Sample | StopSample | Elicited
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """The host answered: JSON of the ``CreateMessageResult``."""
+
+    result: bytes
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The host did not: why, as far as the peer may know it."""
+
+    error: UpcallError
+
+
+class Deferred(msgspec.Struct, frozen=True):
+    """A person has to be asked through the client first (2026-07-28)."""
+
+    key: str
+    """A digest of the question, so that an answer counts for exactly this one."""
+    params: bytes
+    """JSON of the ``params`` of ``elicitation/create``."""
+
+
+Outcome: TypeAlias = Answered | Refused | Deferred
