@@ -101,7 +101,7 @@ def served(apps: Mapping[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def _listener() -> socket.socket:
-    listener = socket.socket()
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # so asyncio turns Nagle off
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
     return listener

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_orphans")]
 @asynccontextmanager
 async def served(server: MCPServer, *, stateless: bool = False) -> AsyncIterator[str]:
     """Serve over streamable HTTP in this process; gives the URL."""
-    listener = socket.socket()
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # so asyncio turns Nagle off
     listener.bind(("127.0.0.1", 0))
     app = server.streamable_http_app(stateless_http=stateless)
     runner = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", timeout_graceful_shutdown=1))
