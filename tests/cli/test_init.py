@@ -18,6 +18,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (project / ".git").mkdir(parents=True)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "cfg"))
     monkeypatch.setenv("APPDATA", str(tmp_path / "cfg"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "state"))
     monkeypatch.setenv("UPCALL_CACHE", str(tmp_path / "cache"))
     for name in ("UPCALL_POLICY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
@@ -34,7 +36,8 @@ def test_it_writes_a_file_here_that_passes_the_check(project: Path) -> None:
     path = project / "upcall.toml"
     assert (ended.exit_code, ended.stdout) == (0, f"{path}\n")
     assert load_policy(path).rules_for("logs").decision == "ask"
-    assert run("policy", "check").exit_code == 0
+    assert run("policy", "check").stderr.endswith(f"{path} is right.\n")
+    assert run("policy", "explain", "--server", "logs").exit_code == 0, "what was written here is trusted"
 
 
 @pytest.mark.parametrize(

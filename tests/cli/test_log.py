@@ -222,7 +222,10 @@ async def test_the_policy_names_the_store(store: str, tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
     (project / "upcall.toml").write_text(f'[store]\nurl = "sqlite:///{store}"\n')
-    ended = await upcall("log", env=environment(TZ="UTC"), cwd=project)
+    ours = environment(TZ="UTC", XDG_STATE_HOME=str(tmp_path / "state"), LOCALAPPDATA=str(tmp_path / "state"))
+    assert "not trusted" in (await upcall("log", env=ours, cwd=project)).err
+    assert (await upcall("policy", "trust", env=ours, cwd=project)).code == 0
+    ended = await upcall("log", env=ours, cwd=project)
     assert ids(ended) == [6, 5, 4, 3, 2, 1]
     own = await upcall("log", "show", "1", "--store", store, env=environment())
     assert own.code == 0

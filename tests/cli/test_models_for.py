@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from upcall.cli import main
+from upcall.host.governance import Governance
+from upcall.host.policy import parse_policy, trust
 
 SONNET = "anthropic/claude-3-5-sonnet-20241022"
 HAIKU = "anthropic/claude-3-5-haiku-latest"
@@ -23,6 +25,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -42,6 +45,12 @@ def _request(*hints: str, **priorities: float) -> dict[str, Any]:
 def _file(request: dict[str, Any]) -> str:
     Path("request.json").write_text(json.dumps(request), encoding="utf-8")
     return "request.json"
+
+
+def _policy(text: str) -> None:
+    path = Path("upcall.toml")
+    path.write_text(text, encoding="utf-8")
+    trust(path, text)
 
 
 def _allowed(*models: str) -> list[str]:
@@ -93,7 +102,7 @@ def test_without_a_request_the_default_is_shown() -> None:
 
 
 def test_the_policy_says_which_models_are_allowed_what_they_cost_and_what_stands_for_what() -> None:
-    Path("upcall.toml").write_text(
+    _policy(
         f"""
         [default]
         models = ["{SONNET}"]
@@ -104,8 +113,7 @@ def test_the_policy_says_which_models_are_allowed_what_they_cost_and_what_stands
         [prices."openai/mine"]
         input = 1
         output = 1
-        """,
-        encoding="utf-8",
+        """
     )
     assert _run().stdout.startswith(f"{SONNET} (default)\n")
     ended = _run("--for", _file(_request("mixtral-8x7b")), "--server", "logs")
@@ -141,3 +149,37 @@ def test_hostile_hints_are_harmless_on_the_terminal() -> None:
     assert ended.exit_code == 0
     assert not {"\x1b", "\u202e"} & set(ended.output)
     assert "␛[2J⟨U+202E⟩" in ended.stdout
+
+
+def _considered(*arguments: str) -> list[str]:
+    ended = _run(*arguments, "--json")
+    assert ended.exit_code == 0, ended.stderr
+    return [row["model"] for row in json.loads(ended.stdout)["considered"]]
+
+
+def test_the_models_are_those_that_a_host_chooses_from() -> None:
+    text = f"""
+        [default]
+        models = ["anthropic/*", "command/*"]
+        model = "{SONNET}"
+        [families]
+        small = ["{HAIKU}", "openai/mine"]
+        [command.true]
+        argv = ["true"]
+        """
+    _policy(text)
+    governance = Governance(parse_policy(text), None, timeout=None, has_store=False)
+    assert sorted(_considered()) == sorted(governance.candidates("")) == sorted([SONNET, HAIKU, "command/true"])
+    assert sorted(_considered("--model", "anthropic/mine")) == sorted([SONNET, HAIKU, "command/true", "anthropic/mine"])
+    assert sorted(_considered("--model", "openai/mine")) == sorted([SONNET, HAIKU, "command/true"])
+
+
+@pytest.mark.parametrize(("program", "trouble"), [("true", False), ("no-such-program", True)])
+def test_a_program_of_the_policy_is_looked_for(program: str, trouble: bool) -> None:
+    _policy(f'[default]\nmodel = "command/mine"\n[command.mine]\nargv = ["{program}"]\n')
+    ended = _run()
+    assert ended.stdout.startswith("command/mine (default)\n")
+    assert ("command/mine cannot be used here now." in ended.stderr) is trouble
+    listed = CliRunner().invoke(main, ["model", "list", "--json"])
+    states = {row["model"]: row["ready"] for row in json.loads(listed.stdout)}
+    assert states["command/mine"] is not trouble

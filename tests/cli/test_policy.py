@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from upcall.cli import main
+from upcall.host.policy import trust
 
 
 @pytest.fixture
@@ -18,6 +19,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (project / ".git").mkdir(parents=True)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "cfg"))
     monkeypatch.setenv("APPDATA", str(tmp_path / "cfg"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "state"))
     monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
     monkeypatch.delenv("UPCALL_POLICY", raising=False)
     monkeypatch.chdir(project)
@@ -28,9 +31,11 @@ def run(*arguments: str, stdin: str | None = None) -> Result:
     return CliRunner().invoke(main, ["policy", *arguments], input=stdin)
 
 
-def write(project: Path, text: str) -> Path:
+def write(project: Path, text: str, *, trusted: bool = True) -> Path:
     path = project / "upcall.toml"
     path.write_text(text, encoding="utf-8")
+    if trusted:
+        trust(path, text)
     return path
 
 
@@ -84,8 +89,9 @@ def test_what_is_right_and_probably_not_meant_is_a_note(project: Path, monkeypat
     notes = [line for line in ended.stderr.splitlines() if line.startswith("Note: ")]
     assert notes[0] == 'Note: approval.by is "none", so nobody can say yes: default will be refused.'
     assert notes[1] == "Note: anthropic/x cannot be used here now. ANTHROPIC_API_KEY is not set."
-    assert notes[2].startswith("Note: ollama/x cannot be used here now. 'ollama/x' is no model string. Did you mean")
-    assert notes[3:] == ["Note: command/c cannot be used here now. There is no program no-such-program."]
+    assert notes[2] == "Note: command/c cannot be used here now. There is no program 'no-such-program'."
+    assert notes[3].startswith("Note: ollama/x cannot be used here now. 'ollama/x' is no model string. Did you mean")
+    assert notes[4:] == []
 
 
 @pytest.mark.usefixtures("project")
@@ -177,3 +183,46 @@ def test_every_help_text_has_an_example(command: str) -> None:
     shown = run(command, "--help").stdout
     assert "Example" in shown
     assert f"upcall policy {command}" in shown
+
+
+CLONED = '[default]\ndecision = "allow"\nmodel = "command/c"\n[command.c]\nargv = ["sh", "-c", "evil"]\n'
+
+
+def test_a_project_has_no_say_until_its_file_is_trusted(project: Path) -> None:
+    path = write(project, CLONED, trusted=False)
+    refused = run("explain", "--server", "logs")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "is not trusted: somebody else may have written it" in refused.stderr
+    assert "`upcall policy trust`" in refused.stderr
+    checked = run("check")
+    assert checked.exit_code == 0
+    assert checked.stderr.endswith("It does not hold yet: read it, and run `upcall policy trust`.\n")
+    trusted = run("trust")
+    assert trusted.exit_code == 0
+    assert "Note: it names a program, command/c: sh -c evil\n" in trusted.stderr
+    assert trusted.stderr.endswith(f"{path} is trusted as it is now.\n")
+    assert run("explain", "--server", "logs").stdout.startswith("logs: allow ")
+    path.write_text(CLONED + "# and more")
+    assert "has changed since you trusted it" in run("explain", "--server", "logs").stderr
+
+
+def test_trust_can_be_taken_back(project: Path) -> None:
+    path = write(project, "")
+    assert run("trust", "--revoke").stderr == f"{path} is no longer trusted.\n"
+    assert run("trust", "--revoke").stderr == f"{path} is not trusted.\n"
+    assert run("explain", "--server", "logs").exit_code == 1
+
+
+def test_a_file_with_problems_is_not_trusted(project: Path) -> None:
+    path = write(project, "nonsense = 1", trusted=False)
+    ended = run("trust")
+    assert ended.exit_code == 1
+    assert ended.stdout.startswith(f"{path}:1: There is no key nonsense.")
+    assert "trusted" not in ended.stderr
+
+
+def test_a_file_that_is_named_needs_no_trust(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(project, CLONED, trusted=False)
+    assert run("explain", "--server", "logs", "--policy", "upcall.toml").stdout.startswith("logs: allow ")
+    monkeypatch.setenv("UPCALL_POLICY", str(path))
+    assert run("explain", "--server", "logs").stdout.startswith("logs: allow ")

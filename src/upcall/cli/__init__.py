@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "model": ("upcall.cli.model:model", "List models; install the embedded one."),
     "models": ("upcall.cli.models:models", "Show which model answers a request, why, and what it can cost."),
     "pending": ("upcall.cli.pending:pending", "List questions that wait for a person; show one; decide it."),
-    "policy": ("upcall.cli.policy:policy", "Check the policy file; explain what it says."),
+    "policy": ("upcall.cli.policy:policy", "Check the policy file; explain what it says; trust it."),
     "usage": ("upcall.cli.usage:usage", "Sum up calls, tokens and money."),
 }
 

@@ -82,9 +82,9 @@ def by_me() -> str:
 def _of_policy() -> str | None:
     from msgspec import UNSET
 
-    from upcall.host.policy import find_policy, load_policy
+    from upcall.cli._policy import policy_to_use
 
-    url = load_policy(find_policy()).store.url
+    url = policy_to_use(None).store.url
     return None if url is UNSET else str(url)
 
 

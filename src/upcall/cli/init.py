@@ -9,7 +9,7 @@ import click
 
 from upcall.cli import _console
 from upcall.errors import ConfigurationError
-from upcall.host.policy import FILE_NAME, find_policy, user_policy_path
+from upcall.host.policy import FILE_NAME, locate_policy, trust, user_policy_path
 from upcall.models.catalog import why_unusable
 
 __all__ = ["init"]
@@ -24,7 +24,8 @@ _MODELS = ("anthropic/claude-sonnet-5", "openai/gpt-5.4-mini", "local/smollm2")
 def init(user: bool, force: bool) -> None:
     """Write a policy file to begin with, here or for the user.
 
-    The file asks a person about everything, names every setting with its default, and is commented.
+    The file asks a person about everything, names every setting with its default, and is commented. It holds as it is
+    written; when you have changed it, `upcall policy trust` lets the new words hold.
 
     \b
     Examples:
@@ -33,11 +34,14 @@ def init(user: bool, force: bool) -> None:
     """
     path = user_policy_path() if user else Path.cwd() / FILE_NAME
     model = next((model for model in _MODELS if why_unusable(model) is None), None)
-    _write(path, _starter(model or _MODELS[-1]), force=force)
+    text = _starter(model or _MODELS[-1])
+    _write(path, text, force=force)
+    if not user:
+        trust(path, text)
     click.echo(str(path))
     if model is None:
         _console.note(f"No model can be used yet. {_MODELS[-1]}: {why_unusable(_MODELS[-1])}")
-    holding = find_policy()
+    holding = locate_policy()
     if holding is not None and not holding.samefile(path):
         _console.note(f"In this directory, another policy file comes first: {holding}")
 

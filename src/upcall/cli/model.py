@@ -7,7 +7,11 @@ import json
 import click
 
 from upcall.cli import _console
+from upcall.cli._policy import policy_to_use
+from upcall.errors import ConfigurationError
+from upcall.host.governance import programs
 from upcall.models.catalog import known_models
+from upcall.models.command import CommandModel
 from upcall.models.embedded import NOTICE, find_weights, install_weights, need_weights
 
 __all__ = ["model"]
@@ -37,7 +41,7 @@ def list_models(as_json: bool) -> None:
       upcall model list
       upcall model list --json | jq -r '.[] | select(.ready) | .model'
     """
-    models = known_models()
+    models = known_models(commands=_commands())
     if as_json:
         rows = [
             {"model": one.spec, "about": one.about, "needs": one.needs, "ready": not one.unusable, "why": one.unusable}
@@ -46,6 +50,15 @@ def list_models(as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     _console.table(("MODEL", "WHAT IT IS", "STATE"), [(one.spec, one.about, one.unusable or "ready") for one in models])
+
+
+def _commands() -> dict[str, CommandModel]:
+    """The programs of the policy that holds here; none, and a remark, where it cannot be used."""
+    try:
+        return programs(policy_to_use(None))
+    except ConfigurationError as error:
+        _console.note(f"Without the programs of the policy: {error}")
+        return {}
 
 
 @model.command()

@@ -12,17 +12,19 @@ import msgspec
 
 from upcall.cli import _console
 from upcall.cli._models import EMBEDDED
+from upcall.cli._policy import policy_option, policy_to_use
 from upcall.cli._requests import read_request
 from upcall.errors import ConfigurationError
-from upcall.host.choosing import Candidate, Choice, builtin_families, candidate, choose
-from upcall.host.policy import Policy, Rules, find_policy, is_pattern, load_policy
+from upcall.host.choosing import Candidate, Choice, candidate, choose
+from upcall.host.governance import Governance, programs
+from upcall.host.policy import is_pattern
+from upcall.models import Model
 from upcall.models.catalog import load_model, why_unusable
+from upcall.models.command import CommandModel
 from upcall.models.prices import Estimate, estimate, snapshot
 from upcall.wire import visible
 
 __all__ = ["models"]
-
-_COMMAND = "command/"
 
 
 @click.command()
@@ -32,13 +34,20 @@ _COMMAND = "command/"
 )
 @click.option("--default", metavar="MODEL", help="The model for requests without wishes.")
 @click.option("--server", metavar="NAME", default="", help="By the policy's rules for this server.")
-@click.option("--policy", "file", type=click.Path(path_type=Path), help="This file instead of the one that holds here.")
+@click.option(
+    "--model",
+    "own",
+    metavar="MODEL",
+    help=f"The model that the program brings, as `upcall call --model` does; {EMBEDDED} where the policy names none.",
+)
+@policy_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def models(
     request_file: IO[bytes] | None,
     allowed: tuple[str, ...],
     default: str | None,
     server: str,
+    own: str | None,
     file: Path | None,
     as_json: bool,
 ) -> None:
@@ -56,32 +65,35 @@ def models(
       upcall models --for request.json --json | jq -r .model
     """
     request = None if request_file is None else read_request(request_file.read(), "REQUEST")
-    policy = load_policy(file or find_policy())
-    rules = policy.rules_for(server)
-    strings = _checked("--allowed", allowed) or _of_policy(rules)
-    candidates = [candidate(one, policy.price_of) for one in strings]
+    policy = policy_to_use(file)
+    commands = programs(policy)
+    named = policy.rules_for(server).models
+    mine = own or (None if named else EMBEDDED)
+    governance = Governance(policy, _loaded("--model", mine, commands) if mine else None, timeout=None, has_store=False)
+    rules = governance.rules_for(server)
+    strings = _checked("--allowed", allowed, commands) or governance.candidates(server)
+    candidates = [candidate(one, governance.price_of) for one in strings]
     preferences = request.model_preferences if request is not None else None
-    fallback = _checked("--default", [default])[0] if default else rules.model or strings[0]
-    choice = choose(preferences, candidates, fallback, builtin_families().extended(policy.families))
-    bounds = {one: estimate(one, request, policy.price_of) for one in strings} if request is not None else {}
+    fallback = _checked("--default", [default], commands)[0] if default else rules.model or strings[0]
+    choice = choose(preferences, candidates, fallback, governance.families)
+    bounds = {one: estimate(one, request, governance.price_of) for one in strings} if request is not None else {}
     if as_json:
         click.echo(json.dumps(_as_json(choice, candidates, bounds), indent=2, ensure_ascii=False))
     else:
         _show(choice, candidates, bounds)
-        _remark(choice, policy, () if allowed else rules.models)
+        _remark(choice, commands, () if allowed else rules.models)
 
 
-def _checked(option: str, strings: Sequence[str]) -> list[str]:
+def _checked(option: str, strings: Sequence[str], commands: dict[str, CommandModel]) -> list[str]:
     """The strings as they are shown and recorded: without credentials in an address."""
+    return list(dict.fromkeys(_loaded(option, one, commands).name for one in strings))
+
+
+def _loaded(option: str, spec: str, commands: dict[str, CommandModel]) -> Model:
     try:
-        names = [one if one.startswith(_COMMAND) else load_model(one).name for one in strings]
+        return load_model(spec, commands=commands)
     except ConfigurationError as error:
         raise click.BadParameter(str(error), param_hint=option) from error
-    return list(dict.fromkeys(names))
-
-
-def _of_policy(rules: Rules) -> list[str]:
-    return [one for one in rules.models if not is_pattern(one)] or [EMBEDDED]
 
 
 def _show(choice: Choice, candidates: Sequence[Candidate], bounds: dict[str, Estimate]) -> None:
@@ -108,15 +120,14 @@ def _show(choice: Choice, candidates: Sequence[Candidate], bounds: dict[str, Est
     _console.table(columns, rows)
 
 
-def _remark(choice: Choice, policy: Policy, patterns: Sequence[str]) -> None:
+def _remark(choice: Choice, commands: dict[str, CommandModel], patterns: Sequence[str]) -> None:
     unlisted = [one for one in patterns if is_pattern(one)]
     if unlisted:
         _console.note(visible(f"{', '.join(unlisted)}: to see a model that fits, name it with --allowed."))
-    name = choice.model.removeprefix(_COMMAND)
-    if choice.model.startswith(_COMMAND):
-        trouble = None if name in policy.commands else f"The policy has no [command.{name}]."
-    else:
-        trouble = why_unusable(choice.model)
+    try:
+        trouble = why_unusable(choice.model, commands=commands)
+    except ConfigurationError as error:
+        trouble = str(error)
     if trouble:
         _console.note(visible(f"{choice.model} cannot be used here now. {trouble}"))
     _console.note(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -12,18 +12,23 @@ import click
 import msgspec
 
 from upcall.cli import _console
+from upcall.cli._policy import policy_option, policy_to_use
 from upcall.cli._requests import read_request
 from upcall.errors import ConfigurationError
+from upcall.host.governance import programs
 from upcall.host.policy import (
     Explanation,
     Policy,
     advice_on,
     check_policy,
+    distrust,
     explain,
-    find_policy,
     is_pattern,
-    load_policy,
+    is_trusted,
+    locate_policy,
+    needs_trust,
     read_policy_text,
+    trust,
 )
 from upcall.host.scanning import scan_request
 from upcall.models.catalog import why_unusable
@@ -36,11 +41,11 @@ _COMMAND = "command/"
 
 @click.group()
 def policy() -> None:
-    """Check the policy file; explain what it says.
+    """Check the policy file; explain what it says; trust it.
 
     \b
     The file is upcall.toml: what UPCALL_POLICY names, else the project's (here or above), else the user's own.
-    `upcall init` writes one.
+    `upcall init` writes one. One of a project holds only when you trust it.
     """
 
 
@@ -56,24 +61,46 @@ def check(file: Path | None) -> None:
       upcall policy check
       upcall policy check deploy/upcall.toml
     """
-    path = file or find_policy()
-    if path is None:
-        raise ConfigurationError("There is no policy file.", hint="`upcall init` writes one.")
-    good, problems = check_policy(read_policy_text(path), str(path))
-    for problem in problems:
-        place = f"{path}:{problem.line}" if problem.line is not None else str(path)
-        click.echo(visible(f"{place}: {problem.message} {problem.hint}".rstrip()))
-    if good is None:
-        click.get_current_context().exit(1)
-    _summarise(good)
-    for remark in (*advice_on(good), *_on_models(good)):
-        _console.note(visible(f"Note: {remark}"))
+    path = _file(file)
+    text = read_policy_text(path)
+    _summarise(_checked(path, text))
     _console.note(f"{path} is right.")
+    if file is None and needs_trust(path) and not is_trusted(path, text):
+        _console.note("It does not hold yet: read it, and run `upcall policy trust`.")
+
+
+@policy.command("trust")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--revoke", is_flag=True, help="Take it back.")
+def trust_command(file: Path | None, revoke: bool) -> None:
+    """Let FILE, or the policy file of this project, hold where it is found.
+
+    A project that somebody else wrote can bring a policy of its own: one that allows everything, or that names a
+    program to run. So read it first. After each change of the file it has to be trusted again.
+
+    \b
+    Examples:
+      upcall policy trust
+      upcall policy trust work/upcall.toml
+      upcall policy trust --revoke
+    """
+    path = _file(file)
+    if revoke:
+        was = distrust(path)
+        _console.note(f"{path} is {'no longer' if was else 'not'} trusted.")
+        return
+    text = read_policy_text(path)
+    good = _checked(path, text)
+    _summarise(good)
+    for name, command in good.commands.items():
+        _console.note(visible(f"Note: it names a program, {_COMMAND}{name}: {shlex.join(command.argv)}"))
+    trust(path, text)
+    _console.note(f"{path} is trusted as it is now.")
 
 
 @policy.command("explain")
 @click.option("--server", required=True, metavar="NAME", help="The server, by the name under which it is configured.")
-@click.option("--policy", "file", type=click.Path(path_type=Path), help="This file instead of the one that holds here.")
+@policy_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 @click.argument("request_file", required=False, metavar="[REQUEST]", type=click.File("rb"))
 def explain_command(server: str, file: Path | None, as_json: bool, request_file: IO[bytes] | None) -> None:
@@ -90,11 +117,31 @@ def explain_command(server: str, file: Path | None, as_json: bool, request_file:
     """
     request = None if request_file is None else read_request(request_file.read(), "REQUEST")
     flags = dict.fromkeys(flag.kind for flag in scan_request(request)) if request is not None else ()
-    explanation = explain(load_policy(file or find_policy()), server, request, flags=flags)
+    explanation = explain(policy_to_use(file), server, request, flags=flags)
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(explanation), indent=2, ensure_ascii=False))
     else:
         _show(explanation)
+
+
+def _file(named: Path | None) -> Path:
+    path = named or locate_policy()
+    if path is None:
+        raise ConfigurationError("There is no policy file.", hint="`upcall init` writes one.")
+    return path
+
+
+def _checked(path: Path, text: str) -> Policy:
+    """The policy that ``text`` is, its doubts told; one with problems names them, and ends the command."""
+    good, problems = check_policy(text, str(path))
+    for problem in problems:
+        place = f"{path}:{problem.line}" if problem.line is not None else str(path)
+        click.echo(visible(f"{place}: {problem.message} {problem.hint}".rstrip()))
+    if good is None:
+        raise click.exceptions.Exit(1)
+    for remark in (*advice_on(good), *_on_models(good)):
+        _console.note(visible(f"Note: {remark}"))
+    return good
 
 
 def _summarise(good: Policy) -> None:
@@ -124,17 +171,16 @@ def _show(explanation: Explanation) -> None:
 
 def _on_models(good: Policy) -> Iterator[str]:
     """Which models of the policy cannot be used here now."""
+    commands = programs(good)
     named = {model for server in ("", *good.servers) for model in good.rules_for(server).models}
     named |= {other for others in good.document.alternates.values() for other in others}
+    named |= {f"{_COMMAND}{name}" for name in commands}
     for model in sorted(named):
-        if is_pattern(model) or model.startswith(_COMMAND):
+        if is_pattern(model):
             continue
         try:
-            trouble = why_unusable(model)
+            trouble = why_unusable(model, commands=commands)
         except ConfigurationError as error:
             trouble = str(error)
         if trouble:
             yield f"{model} cannot be used here now. {trouble}"
-    for name, command in good.commands.items():
-        if shutil.which(command.argv[0]) is None:
-            yield f"{_COMMAND}{name} cannot be used here now. There is no program {command.argv[0]}."

@@ -8,17 +8,18 @@ from collections.abc import Iterable
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from upcall.host.choosing import builtin_families, candidate
+from upcall.host.choosing import Families, builtin_families, candidate
 from upcall.host.limits import Counters
 from upcall.host.lines import Line, governed
-from upcall.host.policy import CommandEntry, Policy, PolicyFile, Rules, is_pattern
+from upcall.host.policy import Policy, PolicyFile, Rules, is_pattern
 from upcall.host.shelf import Shelf
 from upcall.models import Model
 from upcall.models.catalog import load_model
+from upcall.models.command import CommandModel
 from upcall.models.prices import Rates
 from upcall.models.retrying import Retrying
 
-__all__ = ["Governance", "without_credentials"]
+__all__ = ["Governance", "programs", "without_credentials"]
 
 _USER = re.compile(r"(@https?://)[^/@\s]*@", re.IGNORECASE)
 _QUERY = re.compile(r"(@https?://[^\s?#]*)[?#]\S*", re.IGNORECASE)
@@ -80,16 +81,29 @@ class Governance:
         rules = self.rules_for(server)
         return governed(
             rules,
-            candidates=[candidate(model, self._price) for model in self._candidates(policy, rules)],
-            families=builtin_families().extended(policy.families),
-            prices=self._price,
+            candidates=[candidate(model, self.price_of) for model in self._candidates(policy, rules)],
+            families=self.families,
+            prices=self.price_of,
             counters=self._counters,
             ttl=_ttl(rules, self._timeout),
             has_store=self._has_store,
         )
 
+    def candidates(self, server: str) -> list[str]:
+        """The models that a request of ``server`` has to choose from, in the operator's order: every one that the
+        policy allows it and names anywhere, and the host's own where it is allowed."""
+        return self._candidates(self.policy, self.rules_for(server))
+
+    @property
+    def families(self) -> Families:
+        """Which models stand in for each other."""
+        return builtin_families().extended(self.policy.families)
+
+    def price_of(self, model: str) -> Rates | None:
+        """What the operator says that ``model`` costs; is an ``Overrides`` for `upcall.models.prices`."""
+        return self._policy.price_of(self._written.get(model, model))
+
     def _candidates(self, policy: Policy, rules: Rules) -> list[str]:
-        """Every model that the policy allows ``server`` and names anywhere, and the host's own where it is allowed."""
         if not rules.models:
             return [self._own.name] if self._own is not None else []
         named = [
@@ -101,15 +115,11 @@ class Governance:
         ]
         return list(dict.fromkeys(model for model in named if not is_pattern(model) and rules.allows(model)))
 
-    def _price(self, model: str) -> Rates | None:
-        return self._policy.price_of(self._written.get(model, model))
-
     def _load(self, name: str) -> Model:
-        prefix, _, rest = name.partition("/")
-        if prefix == "command" and rest in self._policy.commands:
-            return _program(rest, self._policy.commands[rest])
+        if name.startswith("command/"):
+            return load_model(name, commands=programs(self._policy))
         model = load_model(self._written.get(name, name))
-        return model if prefix == "local" else Retrying(model)
+        return model if name.startswith("local/") else Retrying(model)
 
     def _shown(self, rules: Rules) -> Rules:
         return replace(
@@ -135,18 +145,20 @@ def without_credentials(model: str) -> str:
     return _QUERY.sub(r"\1", _USER.sub(r"\1", model))
 
 
-def _program(name: str, entry: CommandEntry) -> Model:
-    from upcall.models.command import CommandModel
-
-    return CommandModel(
-        name,
-        entry.argv,
-        timeout=entry.timeout,
-        max_output_bytes=entry.output_bytes,
-        env_allow=entry.env,
-        stdin=entry.stdin,
-        cwd=None if entry.cwd is UNSET else entry.cwd,
-    )
+def programs(policy: Policy) -> dict[str, CommandModel]:
+    """The programs that ``policy`` names, as models: by the name that stands after ``command/``."""
+    return {
+        name: CommandModel(
+            name,
+            entry.argv,
+            timeout=entry.timeout,
+            max_output_bytes=entry.output_bytes,
+            env_allow=entry.env,
+            stdin=entry.stdin,
+            cwd=None if entry.cwd is UNSET else entry.cwd,
+        )
+        for name, entry in policy.commands.items()
+    }
 
 
 def _ttl(rules: Rules, timeout: float | None) -> float:

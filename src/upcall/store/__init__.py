@@ -27,7 +27,7 @@ from upcall.store.decisions import (
     Standing,
     Verdict,
 )
-from upcall.store.opening import default_location, open_store
+from upcall.store.opening import default_location, open_store, state_folder
 from upcall.store.records import (
     Cursor,
     Failure,
@@ -75,5 +75,6 @@ __all__ = [
     "Window",
     "default_location",
     "open_store",
+    "state_folder",
     "window_of",
 ]

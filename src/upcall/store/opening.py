@@ -19,7 +19,7 @@ from upcall.store._store import SqlStore
 from upcall.store._times import now
 from upcall.store.base import Store
 
-__all__ = ["default_location", "open_store"]
+__all__ = ["default_location", "open_store", "state_folder"]
 
 TIMEOUT = 5.0
 PATIENCE = 30.0
@@ -64,16 +64,18 @@ def open_store(
 
 def default_location() -> str | Path:
     """``UPCALL_STORE`` where that is set, else ``upcall.db`` in the user's folder for state."""
-    named = os.environ.get(_VARIABLE)
-    if named:
-        return named
+    return os.environ.get(_VARIABLE) or state_folder() / "upcall.db"
+
+
+def state_folder() -> Path:
+    """Where upcall keeps what it has to remember for this user. It may not exist yet."""
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Application Support"
     else:
         base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return base / "upcall" / "upcall.db"
+    return base / "upcall"
 
 
 def _place(url: str | Path) -> str | Path:

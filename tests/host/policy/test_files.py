@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from upcall.errors import ConfigurationError
-from upcall.host.policy import PolicyFile, find_policy, load_policy, user_policy_path
+from upcall.host.policy import PolicyFile, find_policy, load_policy, locate_policy, user_policy_path
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
-    for name in ("XDG_CONFIG_HOME", "APPDATA", "UPCALL_POLICY"):
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "APPDATA", "LOCALAPPDATA", "UPCALL_POLICY"):
         monkeypatch.delenv(name, raising=False)
     return home
 
@@ -36,19 +36,19 @@ def test_the_project_is_searched_up_to_the_root_of_the_working_copy(home: Path, 
     above = put(home / "upcall.toml")
     deep = home / "project" / "a" / "b"
     deep.mkdir(parents=True)
-    assert find_policy(deep) == above
+    assert locate_policy(deep) == above
     (home / "project" / mark).mkdir()
-    assert find_policy(deep) is None
+    assert locate_policy(deep) is None
     at_the_root = put(home / "project" / "upcall.toml")
-    assert find_policy(deep) == at_the_root
+    assert locate_policy(deep) == at_the_root
     nearer = put(home / "project" / "a" / "upcall.toml")
-    assert find_policy(deep) == nearer
+    assert locate_policy(deep) == nearer
 
 
 def test_a_worktree_has_a_file_for_its_git_directory(home: Path) -> None:
     put(home / "upcall.toml")
     put(home / "project" / ".git", "gitdir: elsewhere")
-    assert find_policy(home / "project") is None
+    assert locate_policy(home / "project") is None
 
 
 @pytest.mark.usefixtures("home")
@@ -56,8 +56,8 @@ def test_outside_of_projects_and_home_only_the_directory_itself_counts(tmp_path:
     planted = put(tmp_path / "shared" / "upcall.toml")
     work = tmp_path / "shared" / "work"
     work.mkdir()
-    assert find_policy(work) is None
-    assert find_policy(planted.parent) == planted
+    assert locate_policy(work) is None
+    assert locate_policy(planted.parent) == planted
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="files have owners elsewhere")
@@ -68,7 +68,7 @@ def test_a_file_of_another_user_is_refused(home: Path, monkeypatch: pytest.Monke
         os.chown(path, 12345, -1)
         monkeypatch.setattr(os, "getuid", lambda: 54321)
     with pytest.raises(ConfigurationError, match="belongs to another user") as caught:
-        find_policy(home)
+        locate_policy(home)
     assert str(path) not in str(caught.value)
     monkeypatch.setenv("UPCALL_POLICY", str(path))
     assert find_policy(home) == path
@@ -78,11 +78,11 @@ def test_the_users_own_file_comes_last(home: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "cfg"))
     monkeypatch.setenv("APPDATA", str(home / "cfg"))
     assert user_policy_path() == home / "cfg" / "upcall" / "upcall.toml"
-    assert find_policy(home) is None
+    assert locate_policy(home) is None
     own = put(user_policy_path())
-    assert find_policy(home) == own
+    assert locate_policy(home) == find_policy(home) == own, "and needs no trust"
     project = put(home / "upcall.toml")
-    assert find_policy(home) == project
+    assert locate_policy(home) == project
 
 
 @pytest.mark.parametrize(
@@ -104,16 +104,16 @@ def test_the_variable_comes_first_and_has_to_name_a_file(home: Path, monkeypatch
     put(home / "upcall.toml")
     other = put(home / "elsewhere" / "policy.toml")
     monkeypatch.setenv("UPCALL_POLICY", "~/elsewhere/policy.toml")
-    assert find_policy(home) == other
+    assert locate_policy(home) == other
     monkeypatch.setenv("UPCALL_POLICY", str(home / "missing.toml"))
     with pytest.raises(ConfigurationError, match="does not exist"):
-        find_policy(home)
+        locate_policy(home)
 
 
 def test_the_current_directory_is_where_one_starts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = put(home / "work" / "upcall.toml")
     monkeypatch.chdir(path.parent)
-    assert find_policy() == path
+    assert locate_policy() == path
 
 
 def test_no_file_is_the_built_in_policy() -> None:

@@ -14,6 +14,8 @@ from upcall.host.policy.files import (
     PolicyFile,
     find_policy,
     load_policy,
+    locate_policy,
+    needs_trust,
     read_policy_text,
     user_policy_path,
 )
@@ -37,6 +39,7 @@ from upcall.host.policy.schema import (
     Settings,
     StoreEntry,
 )
+from upcall.host.policy.trusting import distrust, is_trusted, trust
 
 __all__ = [
     "Approval",
@@ -66,12 +69,17 @@ __all__ = [
     "Verdict",
     "advice_on",
     "check_policy",
+    "distrust",
     "explain",
     "find_policy",
     "is_pattern",
+    "is_trusted",
     "load_policy",
+    "locate_policy",
     "matches",
+    "needs_trust",
     "parse_policy",
     "read_policy_text",
+    "trust",
     "user_policy_path",
 ]

@@ -1,0 +1,24 @@
+"""Which policy a command goes by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from upcall.host.policy import Policy, find_policy, load_policy
+
+__all__ = ["policy_option", "policy_to_use"]
+
+policy_option = click.option(
+    "--policy", "file", type=click.Path(path_type=Path), help="This file instead of the one that holds here."
+)
+
+
+def policy_to_use(named: Path | None) -> Policy:
+    """The policy in the file that was named, else the one that holds here.
+
+    Raises:
+        ConfigurationError: It has a problem; or it is a project's and is not trusted.
+    """
+    return load_policy(find_policy(), found=True) if named is None else load_policy(named)
