@@ -9,12 +9,14 @@ import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from upcall.errors import ConfigurationError
 from upcall.models import Usage
+from upcall.models.codecs import openai_responses
 from upcall.models.embedded import EmbeddedModel
 from upcall.models.prices import Cost, Rates, estimate, price_of, snapshot
 from upcall.wire import (
@@ -76,6 +78,72 @@ def test_more_cached_than_input_counts_as_all_of_it() -> None:
     all_cached = Usage(input_tokens=1_000, cached_input_tokens=1_000, output_tokens=0)
     assert price_of("openai/gpt-4o", odd, at=_AT) == price_of("openai/gpt-4o", all_cached, at=_AT)
     assert Rates(input=Decimal(3), output=Decimal(1), cached_input=Decimal(1)).price(odd) == 1_000
+
+
+@pytest.mark.parametrize("model", ["anthropic/claude-sonnet-4-5", "anthropic/claude-haiku-4-5"])
+def test_what_is_written_to_the_cache_costs_more_than_plain_input_and_most_when_it_is_kept_long(model: str) -> None:
+    plain = Usage(input_tokens=1_000_000, output_tokens=0)
+    written = msgspec.structs.replace(plain, cache_write_tokens=1_000_000)
+    kept = msgspec.structs.replace(written, cache_write_1h_tokens=1_000_000)
+    read = msgspec.structs.replace(plain, cached_input_tokens=1_000_000)
+    base, *others = (price_of(model, usage, at=_AT).micro_usd for usage in (plain, written, kept, read))
+    assert base
+    assert others == [base * 5 // 4, base * 2, base // 10]
+
+
+def test_sound_and_images_have_their_own_prices() -> None:
+    plain = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
+    heard = msgspec.structs.replace(plain, input_audio_tokens=400_000, output_audio_tokens=100_000)
+    audio = price_of("openai/gpt-audio", heard, at=_AT).micro_usd
+    text = price_of("openai/gpt-audio", plain, at=_AT).micro_usd
+    assert (text, audio) == (12_500_000, 2_500_000 * 0.6 + 32_000_000 * 0.4 + 10_000_000 * 0.9 + 64_000_000 * 0.1)
+    drawn = Usage(input_tokens=0, output_tokens=1_290, output_image_tokens=1_290)
+    assert price_of("google/gemini-2.5-flash-image", drawn, at=_AT).micro_usd == 1_290 * 30
+
+
+def test_sound_from_the_cache_is_priced_once_and_dear_where_nobody_says_how_much_it_is() -> None:
+    told = Usage(
+        input_tokens=1_000, cached_input_tokens=500, input_audio_tokens=600, cached_audio_tokens=300, output_tokens=0
+    )
+    untold = msgspec.structs.replace(told, cached_audio_tokens=0)
+    least = msgspec.structs.replace(told, cached_audio_tokens=100)
+    known = price_of("google/gemini-2.5-flash", told, at=_AT).micro_usd
+    guessed = price_of("google/gemini-2.5-flash", untold, at=_AT).micro_usd
+    assert known is not None
+    assert guessed is not None
+    assert guessed > known
+    assert guessed == price_of("google/gemini-2.5-flash", least, at=_AT).micro_usd
+
+
+_COUNTS = st.integers(0, 3_000)
+_USAGES = st.builds(Usage, **dict.fromkeys(Usage.__struct_fields__, _COUNTS))
+_LISTED = [
+    "anthropic/claude-sonnet-4-5",
+    "openai/gpt-audio",
+    "openai/gpt-5.4-mini",
+    "google/gemini-2.5-flash",
+    "google/gemini-2.5-flash-image",
+]
+
+
+@given(st.sampled_from(_LISTED), _USAGES)
+def test_whatever_parts_a_provider_counts_the_price_stays_known_and_within_the_bound(model: str, usage: Usage) -> None:
+    request = _request(AudioContent(data="A" * 32 * 3_000, mime_type="audio/wav"), max_tokens=3_000)
+    usage = msgspec.structs.replace(usage, cache_write_1h_tokens=0)
+    most = estimate(model, request, at=_AT).cost.micro_usd
+    spent = price_of(model, usage, at=_AT).micro_usd
+    assert most is not None
+    assert spent is not None
+    assert 0 <= spent <= most
+
+
+def test_the_bound_knows_the_lowest_limit_that_the_provider_takes() -> None:
+    short = _request(max_tokens=3)
+    for model, tokens in (("openai-responses/gpt-5.4-mini", 16), ("openai/gpt-5.4-mini", 3), ("google/x", 3)):
+        assert estimate(model, short).output_tokens == tokens
+    assert estimate("openai-responses/gpt-5.4-mini", _request(max_tokens=17)).output_tokens == 17
+    sent = openai_responses.encode(short, model="gpt-5.4-mini").body["max_output_tokens"]
+    assert sent == estimate("openai-responses/gpt-5.4-mini", short).output_tokens
 
 
 def test_a_long_prompt_costs_more_where_the_list_says_so() -> None:

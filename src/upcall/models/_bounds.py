@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from upcall.errors import InvalidRequest
+from upcall.models.codecs import openai_responses
 from upcall.wire import (
     AudioContent,
     ContentBlock,
@@ -20,7 +21,7 @@ from upcall.wire import (
     encode,
 )
 
-__all__ = ["InputBound", "input_bound"]
+__all__ = ["InputBound", "input_bound", "output_bound"]
 
 _PER_REQUEST = 512
 _PER_BLOCK = 32
@@ -30,6 +31,10 @@ _PER_IMAGE_OF = {"gpt-4o-mini": 50_000}
 """By a part of the model's name: those that count an image as far more than others do."""
 _BYTES_PER_AUDIO_TOKEN = 32
 """32 tokens for a second of sound, which takes 1,000 bytes at the least (8 kbit/s)."""
+
+
+_FEWEST_OUTPUT = {"openai-responses": openai_responses.OPENAI.fewest_tokens}
+"""By the prefix of the model string: the lowest limit that is sent. An address may lead to OpenAI as well."""
 
 
 class InputBound(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +56,12 @@ def input_bound(model: str, request: SamplingRequest) -> InputBound:
         return _Count(model).of(request)
     except RecursionError:
         raise InvalidRequest("The request's JSON is nested too deeply.") from None
+
+
+def output_bound(model: str, request: SamplingRequest) -> int:
+    """The most tokens that ``model`` can answer ``request`` with: ``maxTokens``, unless the provider takes no limit as
+    low as that."""
+    return max(request.max_tokens, _FEWEST_OUTPUT.get(model.partition("/")[0], 0))
 
 
 class _Count:

@@ -6,10 +6,11 @@ import re
 from difflib import get_close_matches
 
 from upcall.errors import ConfigurationError
+from upcall.models.addresses import divided
 from upcall.models.anthropic import ANTHROPIC
 from upcall.models.google import GOOGLE
 
-__all__ = ["FORMS", "divided", "parts_of"]
+__all__ = ["FORMS", "parts_of"]
 
 FORMS = {
     "local/smollm2": "the embedded model: small, offline, no key",
@@ -25,7 +26,6 @@ FORMS = {
 """Every form of a model string, and what stands behind it."""
 
 _PREFIXES = ("local", "anthropic", "openai", "openai-responses", "google", "command")
-_AT_URL = re.compile(r"@(?=https?://)", re.IGNORECASE)
 _LOCAL_SERVERS = {
     "ollama": "http://localhost:11434/v1",
     "lmstudio": "http://localhost:1234/v1",
@@ -44,17 +44,11 @@ def parts_of(spec: str) -> tuple[str, str]:
     if prefix not in _PREFIXES or not slash or not name:
         raise ConfigurationError(f"{_shown(spec)!r} is no model string.", hint=_hint(_shown(spec.strip())))
     for provider, own in ((ANTHROPIC, "anthropic"), (GOOGLE, "google")):
-        if prefix == own and _AT_URL.search(name):
+        if prefix == own and divided(name)[1] is not None:
             raise ConfigurationError(
                 f"A model string of {provider.title}'s names no address.", hint=f"Set {provider.url_variable} instead."
             )
     return prefix, name
-
-
-def divided(name: str) -> tuple[str, str | None]:
-    """The name and the base URL of ``<name>@<base_url>``, ``None`` where there is none."""
-    found = _AT_URL.search(name)
-    return (name[: found.start()], name[found.end() :]) if found else (name, None)
 
 
 def _shown(spec: str) -> str:

@@ -16,12 +16,27 @@ __all__ = ["Adjustment", "Completion", "Model", "Usage"]
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens that the provider says it counted."""
+    """Tokens that the provider says it counted. The first two are all of them; the others are parts of these, which
+    may have prices of their own, and are 0 where the provider does not tell them apart."""
 
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int = 0
     """Part of ``input_tokens`` that was served from the provider's cache."""
+    cache_write_tokens: int = 0
+    """Part of ``input_tokens`` that was written to it."""
+    cache_write_1h_tokens: int = 0
+    """Part of ``cache_write_tokens`` that it keeps for an hour."""
+    input_audio_tokens: int = 0
+    """Part of ``input_tokens`` that is sound."""
+    cached_audio_tokens: int = 0
+    """Part of ``input_audio_tokens`` that was served from the cache, and of ``cached_input_tokens`` as well."""
+    output_audio_tokens: int = 0
+    """Part of ``output_tokens`` that is sound."""
+    output_image_tokens: int = 0
+    """Part of ``output_tokens`` that is images."""
+    reasoning_tokens: int = 0
+    """Part of ``output_tokens`` that the model thought and did not say."""
 
     @property
     def total_tokens(self) -> int:
@@ -61,7 +76,9 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     """``None`` when the provider did not say."""
     adjustments: tuple[Adjustment, ...] = ()
     attempts: int = 1
-    """Calls of a provider that were made for it. ``usage`` is that of the last one; what the others cost is unknown."""
+    """Calls of a provider that were made for it. ``usage`` is that of the last one."""
+    unaccounted: int = 0
+    """Those of the calls before the last one that failed and may have been paid all the same: ``usage`` lacks them."""
     answered_by: str = ""
     """Model string of the one that answered, where that is another than the one that was asked."""
 

@@ -14,8 +14,9 @@ from typing import TypeAlias
 import msgspec
 
 from upcall.errors import ConfigurationError
-from upcall.models._strings import FORMS, divided, parts_of
+from upcall.models._strings import FORMS, parts_of
 from upcall.models._transport import ProviderModel
+from upcall.models.addresses import divided
 from upcall.models.anthropic import ANTHROPIC, AnthropicModel
 from upcall.models.base import Model
 from upcall.models.command import CommandModel

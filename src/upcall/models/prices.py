@@ -9,13 +9,14 @@ A price that nobody knows is ``None``, never 0. Sums are rounded up to the next 
   quarter of that), JSON for each byte as it is sent;
 * for the provider's own words around it: 512 tokens a request, 32 a block, 1,024 where there are tools;
 * an image: 8,000 tokens, 50,000 for ``gpt-4o-mini``; a sound: one token for 32 bytes;
-* all of it at the dearest rate for input that the model has (audio, or written to a cache); answer: ``maxTokens``.
+* all of it at the dearest rate for input that the model has (audio, or written to a cache);
+* answer: ``maxTokens``, or the fewest tokens that the provider lets itself be limited to, at the dearest rate too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from functools import cache
@@ -24,7 +25,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 
 from upcall.errors import ConfigurationError
-from upcall.models._bounds import InputBound, input_bound
+from upcall.models._bounds import input_bound, output_bound
+from upcall.models._tokens import listed_tokens
+from upcall.models.addresses import divided
 from upcall.models.base import Usage
 from upcall.wire import SamplingRequest
 
@@ -36,7 +39,6 @@ __all__ = ["Cost", "Estimate", "Overrides", "Rates", "Source", "estimate", "pric
 Source: TypeAlias = Literal["genai-prices", "override", "local", "unknown"]
 """Where a price is from: the list, the operator, a model that runs here and costs nothing, or nowhere."""
 
-_ADDRESS = re.compile(r"@(?=https?://)", re.IGNORECASE)
 _RELEASE = re.compile(r"-(?:20\d\d-?[01]\d-?[0-3]\d|latest)$")
 
 
@@ -127,13 +129,7 @@ def price_of(
         return _cost(0, "local")
     if usage is None:
         return _cost(None, "unknown")
-    cached = min(usage.cached_input_tokens, usage.input_tokens)
-    tokens = {
-        "input_tokens": usage.input_tokens,
-        "cache_read_tokens": cached,
-        "output_tokens": usage.output_tokens,
-    }
-    return _cost(_listed(model, tokens, at), "genai-prices")
+    return _cost(_listed(model, usage, at), "genai-prices")
 
 
 def estimate(
@@ -151,7 +147,7 @@ def estimate(
         InvalidRequest: The request's JSON is nested too deeply to be sent anywhere.
     """
     bound = input_bound(model, request)
-    most = Usage(input_tokens=bound.tokens, output_tokens=request.max_tokens)
+    most = Usage(input_tokens=bound.tokens, output_tokens=output_bound(model, request))
     rates = overrides(model) if overrides is not None else None
     if rates is not None:
         dearest = max(rates.price(most), rates.price(msgspec.structs.replace(most, cached_input_tokens=bound.tokens)))
@@ -159,15 +155,24 @@ def estimate(
     elif _runs_here(model):
         cost = _cost(0, "local")
     else:
-        cost = _cost(_dearest(model, bound, request.max_tokens, at), "genai-prices")
-    return Estimate(input_tokens=bound.tokens, output_tokens=request.max_tokens, cost=cost)
+        cost = _cost(_dearest(model, most, bound.audio_tokens, at), "genai-prices")
+    return Estimate(input_tokens=most.input_tokens, output_tokens=most.output_tokens, cost=cost)
 
 
-def _dearest(model: str, bound: InputBound, output: int, at: datetime | None) -> int | None:
-    plain = {"input_tokens": bound.tokens, "output_tokens": output}
-    ways = (plain, {**plain, "input_audio_tokens": bound.audio_tokens}, {**plain, "cache_write_tokens": bound.tokens})
-    known = [price for price in (_listed(model, tokens, at) for tokens in ways) if price is not None]
-    return max(known, default=None)
+def _dearest(model: str, most: Usage, audio_tokens: int, at: datetime | None) -> int | None:
+    """The price of ``most`` as what costs most: its input plain, written to a cache, or ``audio_tokens`` of it as
+    sound; its output text, sound or images."""
+    price, changed = _listed(model, most, at), msgspec.structs.replace
+    if price is None:
+        return None
+    ways = [changed(most, cache_write_tokens=most.input_tokens), changed(most, input_audio_tokens=audio_tokens)]
+    for way in ways if audio_tokens else ways[:1]:
+        other = _listed(model, way, at)
+        if other is not None and other > price:
+            price, most = other, way
+    spoken = changed(most, output_audio_tokens=most.output_tokens)
+    drawn = changed(most, output_image_tokens=most.output_tokens)
+    return max(price, *(_listed(model, way, at) or 0 for way in (spoken, drawn)))
 
 
 def _cost(micro_usd: int | None, source: Source) -> Cost:
@@ -178,26 +183,24 @@ def _runs_here(model: str) -> bool:
     return model.startswith("local/")
 
 
-def _listed(model: str, tokens: Mapping[str, int], at: datetime | None) -> int | None:
+def _listed(model: str, tokens: Usage, at: datetime | None) -> int | None:
     """The price by the list; a release with a date, or ``-latest``, costs what the list says of it or of its model."""
     provider, _, rest = model.partition("/")
-    name, *address = _ADDRESS.split(rest, maxsplit=1)
+    name, address = divided(rest)
     undated = _RELEASE.sub("", name)
     for known_as in (name, undated) if undated != name else (name,):
-        found = _calculated(known_as, provider, address[0] if address else None, tokens, at)
+        found = _calculated(known_as, provider, address, tokens, at)
         if found is not None:
             return found
     return None
 
 
-def _calculated(
-    name: str, provider: str, address: str | None, tokens: Mapping[str, int], at: datetime | None
-) -> int | None:
-    from genai_prices import Usage as Tokens
+def _calculated(name: str, provider: str, address: str | None, tokens: Usage, at: datetime | None) -> int | None:
+    from genai_prices import Usage as Listed
 
     try:
         # By the address where there is one: somebody else's server has somebody else's prices.
-        found = _list().calc(Tokens(**tokens), name, None if address else provider, address, at)
+        found = _list().calc(Listed(**listed_tokens(tokens)), name, None if address else provider, address, at)
     except (LookupError, ValueError):
         return None
     rates: Any = found.model_price

@@ -10,10 +10,10 @@ from importlib.resources import files
 import msgspec
 
 from upcall.errors import ConfigurationError
+from upcall.models.addresses import divided
 
 __all__ = ["Families", "Family", "Tier", "builtin_families", "plain_name"]
 
-_ADDRESS = re.compile(r"@https?://", re.IGNORECASE)
 _BETWEEN_WORDS = re.compile(r"[^a-z0-9]+")
 
 
@@ -88,7 +88,7 @@ class Families(msgspec.Struct, frozen=True, kw_only=True):
 
 def plain_name(model: str) -> str:
     """A model string without an address, in lower case: what a hint is compared with."""
-    return _ADDRESS.split(model, maxsplit=1)[0].lower()
+    return divided(model)[0].lower()
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -26,6 +26,7 @@ def estimated(exchange: Exchange, prices: Overrides | None) -> Estimate:
 
 
 def _most(estimates: list[Estimate]) -> Estimate:
-    tokens = max(one.input_tokens for one in estimates)
+    read = max(one.input_tokens for one in estimates)
+    written = max(one.output_tokens for one in estimates)
     dearest = max(estimates, key=lambda one: (one.cost.micro_usd is None, one.cost.micro_usd or 0))
-    return msgspec.structs.replace(dearest, input_tokens=tokens)
+    return msgspec.structs.replace(dearest, input_tokens=read, output_tokens=written)

@@ -12,6 +12,8 @@ from upcall.models.codecs._answer import camel, completion, parsed
 from upcall.models.codecs._calls import Call, uses_of
 from upcall.models.codecs._encoded import Encoded, Notes
 from upcall.models.codecs._media import image_of_data_url
+from upcall.models.codecs._numbers import Count
+from upcall.models.codecs._openai_counts import InputDetails, OutputDetails, usage_of
 from upcall.models.codecs._stops import AnswerBlock
 from upcall.wire import SamplingRequest, TextContent
 
@@ -51,14 +53,11 @@ class _Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
-class _PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
 class _Counts(msgspec.Struct):
-    prompt_tokens: int
-    completion_tokens: int = 0
-    prompt_tokens_details: _PromptDetails | None = None
+    prompt_tokens: Count
+    completion_tokens: Count = 0
+    prompt_tokens_details: InputDetails | None = None
+    completion_tokens_details: OutputDetails | None = None
 
 
 class _ChatCompletion(msgspec.Struct):
@@ -118,12 +117,8 @@ def _content(message: _Message, notes: Notes) -> list[AnswerBlock]:
 def _usage(counts: _Counts | None) -> Usage | None:
     if counts is None:
         return None
-    details = counts.prompt_tokens_details
-    return Usage(
-        input_tokens=counts.prompt_tokens,
-        output_tokens=counts.completion_tokens,
-        cached_input_tokens=(details.cached_tokens or 0) if details else 0,
-    )
+    read, written = counts.prompt_tokens_details, counts.completion_tokens_details
+    return usage_of(counts.prompt_tokens, counts.completion_tokens, read, written)
 
 
 def reasoning_of(body: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from upcall.models.base import Completion, Usage
 from upcall.models.codecs._answer import camel, completion, parsed
 from upcall.models.codecs._calls import Call, uses_of
 from upcall.models.codecs._encoded import Encoded, Notes
+from upcall.models.codecs._numbers import Count
 from upcall.models.codecs._stops import AnswerBlock
 from upcall.wire import AudioContent, ImageContent, SamplingRequest, TextContent, ToolUse
 
@@ -50,12 +51,21 @@ class _Feedback(msgspec.Struct, rename="camel"):
     block_reason_message: str = ""
 
 
+class _OfModality(msgspec.Struct, rename="camel"):
+    modality: str = ""
+    token_count: Count = 0
+
+
 class _Counts(msgspec.Struct, rename="camel"):
-    prompt_token_count: int = 0
-    tool_use_prompt_token_count: int = 0
-    candidates_token_count: int = 0
-    thoughts_token_count: int = 0
-    cached_content_token_count: int = 0
+    prompt_token_count: Count = 0
+    prompt_tokens_details: list[_OfModality] = []
+    tool_use_prompt_token_count: Count = 0
+    tool_use_prompt_tokens_details: list[_OfModality] = []
+    candidates_token_count: Count = 0
+    candidates_tokens_details: list[_OfModality] = []
+    thoughts_token_count: Count = 0
+    cached_content_token_count: Count = 0
+    cache_tokens_details: list[_OfModality] = []
 
 
 class _Answer(msgspec.Struct, rename="camel"):
@@ -157,7 +167,16 @@ def _usage(counts: _Counts | None) -> Usage | None:
         input_tokens=counts.prompt_token_count + counts.tool_use_prompt_token_count,
         output_tokens=counts.candidates_token_count + counts.thoughts_token_count,
         cached_input_tokens=counts.cached_content_token_count,
+        input_audio_tokens=_of("AUDIO", counts.prompt_tokens_details + counts.tool_use_prompt_tokens_details),
+        cached_audio_tokens=_of("AUDIO", counts.cache_tokens_details),
+        output_audio_tokens=_of("AUDIO", counts.candidates_tokens_details),
+        output_image_tokens=_of("IMAGE", counts.candidates_tokens_details),
+        reasoning_tokens=counts.thoughts_token_count,
     )
+
+
+def _of(modality: str, details: list[_OfModality]) -> int:
+    return sum(one.token_count for one in details if one.modality == modality)
 
 
 def reasoning_of(body: dict[str, Any], uses: Sequence[ToolUse]) -> dict[str, Any]:

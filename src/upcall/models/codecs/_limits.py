@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from upcall.models.codecs._stops import AnswerBlock
 from upcall.wire import TextContent
 
@@ -13,15 +15,26 @@ BYTES_PER_TOKEN = 4
 
 def shortened(text: str, tokens: int) -> tuple[str, bool]:
     """As much of ``text`` as ``tokens`` may be, and whether that is less than all of it."""
+    kept = _first(text, tokens * BYTES_PER_TOKEN)
+    return kept, kept != text
+
+
+def _first(text: str, size: int) -> str:
     raw = text.encode("utf-8", "surrogatepass")
-    if len(raw) <= tokens * BYTES_PER_TOKEN:
-        return text, False
-    return raw[: tokens * BYTES_PER_TOKEN].decode("utf-8", "ignore"), True
+    return text if len(raw) <= size else raw[:size].decode("utf-8", "ignore")
 
 
-def within(blocks: list[AnswerBlock], tokens: int) -> list[AnswerBlock]:
-    """The first text of ``blocks``, cut to ``tokens``; what follows it, tool uses included, is past the limit."""
-    for block in blocks:
-        if isinstance(block, TextContent):
-            return [TextContent(text=shortened(block.text, tokens)[0])]
-    return []
+def within(blocks: list[AnswerBlock], tokens: int, *, of: int | None) -> list[AnswerBlock]:
+    """The text that ``blocks`` begin with, cut to ``tokens``; what follows it, tool uses included, is past the limit.
+
+    Args:
+        blocks: An answer that is longer than that, or may be.
+        tokens: The limit.
+        of: How many tokens the provider counted in ``blocks``: where they are short ones, less of the text is left.
+    """
+    leading = takewhile(lambda block: isinstance(block, TextContent), blocks)
+    text = "".join(block.text for block in leading if isinstance(block, TextContent))
+    size = len(text.encode("utf-8", "surrogatepass"))
+    most = min(tokens * BYTES_PER_TOKEN, size * tokens // of if of else size)
+    kept = _first(text, most)
+    return [TextContent(text=kept)] if kept else []

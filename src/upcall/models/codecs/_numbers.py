@@ -1,12 +1,18 @@
-"""Numbers that a provider takes within bounds."""
+"""Numbers that a provider takes, or gives, within bounds."""
 
 from __future__ import annotations
 
 import math
+from typing import Annotated, TypeAlias
+
+import msgspec
 
 from upcall.models.codecs._encoded import Notes
 
-__all__ = ["temperature_within"]
+__all__ = ["Count", "temperature_within"]
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+"""Tokens, as a provider counts them. Below 0 they would fill a budget up again."""
 
 
 def temperature_within(asked: float | None, most: float, notes: Notes, *, refused: bool) -> float | None:

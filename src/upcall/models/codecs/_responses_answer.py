@@ -12,6 +12,8 @@ from upcall.models.codecs._answer import camel, completion, parsed
 from upcall.models.codecs._calls import Call, uses_of
 from upcall.models.codecs._encoded import Encoded, Notes
 from upcall.models.codecs._limits import within
+from upcall.models.codecs._numbers import Count
+from upcall.models.codecs._openai_counts import InputDetails, OutputDetails, usage_of
 from upcall.models.codecs._stops import AnswerBlock
 from upcall.wire import SamplingRequest, TextContent
 
@@ -30,14 +32,11 @@ class _Trouble(msgspec.Struct):
     message: str = ""
 
 
-class _InputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
 class _Counts(msgspec.Struct):
-    input_tokens: int
-    output_tokens: int = 0
-    input_tokens_details: _InputDetails | None = None
+    input_tokens: Count
+    output_tokens: Count = 0
+    input_tokens_details: InputDetails | None = None
+    output_tokens_details: OutputDetails | None = None
 
 
 class _Response(msgspec.Struct):
@@ -78,8 +77,11 @@ def decode(body: object, request: SamplingRequest, encoded: Encoded) -> Completi
     stop_reason = "refusal" if refused else _stop_reason(response)
     usage = _usage(response.usage)
     asked, sent = request.max_tokens, encoded.body["max_output_tokens"]
-    if sent > asked and (usage is None or usage.output_tokens > asked):
-        blocks, stop_reason = within(blocks, asked), "maxTokens"
+    said = None if usage is None else usage.output_tokens - usage.reasoning_tokens
+    short = within(blocks, asked, of=said) if sent > asked and (said is None or said > asked) else blocks
+    if short != blocks:
+        notes.add("content", "cut", "The answer went beyond maxTokens, and is cut at an estimate of what that is.")
+        blocks, stop_reason = short, "refusal" if refused else "maxTokens"
     elif stop_reason == "endTurn" and usage is not None and usage.output_tokens >= sent:
         # Several servers call an answer completed that they cut.
         stop_reason = "maxTokens"
@@ -149,12 +151,8 @@ def _texts(message: _Message, notes: Notes) -> tuple[list[AnswerBlock], bool]:
 def _usage(counts: _Counts | None) -> Usage | None:
     if counts is None:
         return None
-    details = counts.input_tokens_details
-    return Usage(
-        input_tokens=counts.input_tokens,
-        output_tokens=counts.output_tokens,
-        cached_input_tokens=(details.cached_tokens or 0) if details else 0,
-    )
+    read, written = counts.input_tokens_details, counts.output_tokens_details
+    return usage_of(counts.input_tokens, counts.output_tokens, read, written)
 
 
 def reasoning_of(body: dict[str, Any]) -> dict[str, Any]:

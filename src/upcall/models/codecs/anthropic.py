@@ -18,7 +18,7 @@ from upcall.models.codecs._answer import camel, completion, parsed
 from upcall.models.codecs._encoded import Encoded, Notes, Recall, nothing_recalled, start
 from upcall.models.codecs._media import COMMON_IMAGES, checked_image
 from upcall.models.codecs._names import CallIds, ToolNames
-from upcall.models.codecs._numbers import temperature_within
+from upcall.models.codecs._numbers import Count, temperature_within
 from upcall.models.codecs._results import Readable, readable
 from upcall.models.codecs._stops import AnswerBlock, divide
 from upcall.models.codecs._turns import Turn, turns_of
@@ -206,11 +206,21 @@ def _plain(block: Readable, where: str) -> dict[str, Any]:
             )
 
 
+class _Written(msgspec.Struct):
+    ephemeral_1h_input_tokens: Count = 0
+
+
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: Count | None = None
+
+
 class _Counts(msgspec.Struct):
-    input_tokens: int
-    output_tokens: int
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
+    input_tokens: Count
+    output_tokens: Count
+    cache_read_input_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+    cache_creation: _Written | None = None
+    output_tokens_details: _OutputDetails | None = None
 
 
 class _Message(msgspec.Struct):
@@ -274,6 +284,10 @@ def _usage(counts: _Counts | None) -> Usage | None:
         input_tokens=counts.input_tokens + read + written,
         output_tokens=counts.output_tokens,
         cached_input_tokens=read,
+        cache_write_tokens=written,
+        # What is kept for five minutes, the rest of it, is the usual case and has the usual price.
+        cache_write_1h_tokens=counts.cache_creation.ephemeral_1h_input_tokens if counts.cache_creation else 0,
+        reasoning_tokens=(details.thinking_tokens or 0) if (details := counts.output_tokens_details) else 0,
     )
 
 
