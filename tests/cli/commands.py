@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
 
 import anyio
@@ -88,3 +91,39 @@ async def until(true: Callable[[], bool]) -> None:
     with anyio.fail_after(30):
         while not true():  # noqa: ASYNC110 - what it waits for happens in another process
             await anyio.sleep(0.02)
+
+
+@contextmanager
+def seated(*arguments: str, **env: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """``upcall`` with a terminal of its own as the controlling one, and the other end of it."""
+    if sys.platform == "win32":
+        pytest.skip("a pseudo-terminal needs POSIX")
+    import pty
+
+    ours, theirs = pty.openpty()
+    code = "import os, sys; os.close(os.open(os.ttyname(0), os.O_RDWR)); os.execv(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-c", code, *UPCALL, *arguments]
+    full = environment(TERM="xterm-256color", USER="ann", LOGNAME="ann", **env)
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=full, start_new_session=True
+    ) as running:
+        os.close(theirs)
+        try:
+            yield running, ours
+        finally:
+            running.kill()
+            os.close(ours)
+
+
+def read_until(ours: int, wanted: str) -> str:
+    """What comes from the terminal until ``wanted`` is among it, without colours. Blocks."""
+    raw, text, deadline = "", "", monotonic() + 30
+    while not re.search(wanted, text):
+        assert monotonic() < deadline, text
+        if select.select([ours], [], [], 0.2)[0]:
+            try:
+                raw += os.read(ours, 65536).decode(errors="replace")
+            except OSError:  # nobody has the other end open any more
+                raise AssertionError(f"no {wanted!r} in: {text}") from None
+            text = _STYLE.sub("", raw.replace("\r\n", "\n").replace("\r\x1b[K", "\n"))
+    return text

@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import anyio
 import pytest
 
-from tests.cli.commands import UPCALL, Ended, environment, on_a_terminal, upcall
+from tests.cli.commands import UPCALL, Ended, environment, on_a_terminal, read_until, seated, upcall
 from tests.host.approval.questions import HOSTILE, question, result
 from upcall.host.approval import Answer, Remembering, StoreApprover
 from upcall.store import Question, Store, open_store
@@ -25,7 +21,6 @@ from upcall.store import Question, Store, open_store
 pytestmark = pytest.mark.anyio
 
 ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e]")
-_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Asking:
@@ -187,37 +182,6 @@ async def test_consents_are_listed_and_forgotten(path: Path) -> None:
         assert (wrong.code, "Did you mean 'server:logs'?" in wrong.err) == (1, True)
         assert (await asked.run("consents", "forget", "server:logs")).code == 0
         assert "Nothing is remembered." in (await asked.run("consents")).err
-
-
-@contextmanager
-def seated(*arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """``upcall`` with a terminal of its own as the controlling one, and the other end of it."""
-    if sys.platform == "win32":
-        pytest.skip("a pseudo-terminal needs POSIX")
-    import pty
-
-    ours, theirs = pty.openpty()
-    code = "import os, sys; os.close(os.open(os.ttyname(0), os.O_RDWR)); os.execv(sys.argv[1], sys.argv[1:])"
-    command = [sys.executable, "-c", code, *UPCALL, *arguments]
-    env = environment(TERM="xterm-256color", USER="ann", LOGNAME="ann")
-    with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True
-    ) as running:
-        os.close(theirs)
-        try:
-            yield running, ours
-        finally:
-            running.kill()
-            os.close(ours)
-
-
-def read_until(ours: int, wanted: str) -> str:
-    text, deadline = "", monotonic() + 30
-    while not re.search(wanted, text):
-        assert monotonic() < deadline, text
-        if select.select([ours], [], [], 0.2)[0]:
-            text += _STYLE.sub("", os.read(ours, 65536).decode()).replace("\r\x1b[K", "\n")
-    return text
 
 
 async def test_one_can_sit_and_be_asked_one_at_a_time(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +13,10 @@ from upcall.models import Model
 from upcall.models.catalog import load_model, why_unusable
 from upcall.models.embedded import NOTICE, SMOLLM2
 
-__all__ = ["EMBEDDED", "model_named", "notice_for"]
+if TYPE_CHECKING:
+    from upcall.host.policy import Policy
+
+__all__ = ["EMBEDDED", "model_named", "notice_for", "own_model"]
 
 EMBEDDED = f"local/{SMOLLM2.name}"
 
@@ -37,6 +41,29 @@ def model_named(spec: str, *, ready: bool = True) -> Model | None:
     if ready and trouble:
         raise ModelUnavailable(f"{model.name} cannot answer here.", hint=trouble)
     return model
+
+
+def own_model(given: str | None, policy: Policy, server: str) -> Model | None:
+    """The model that the program brings beside those of ``policy``: the one that was given; else the embedded one
+    where the policy names none for ``server``, and none where it does.
+
+    Args:
+        given: A model string.
+        policy: What holds.
+        server: Our name for the server.
+
+    Raises:
+        click.BadParameter: There is no such model string.
+    """
+    from upcall.host.governance import programs
+
+    spec = given or (None if policy.rules_for(server).models else EMBEDDED)
+    if spec == "none":
+        raise click.BadParameter("With a policy, `none` is for the policy to say.", param_hint="--model")
+    try:
+        return None if spec is None else load_model(spec, commands=programs(policy))
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error), param_hint="--model") from error
 
 
 def notice_for(samples: Iterable[Sample]) -> str:

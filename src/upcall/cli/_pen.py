@@ -51,6 +51,12 @@ class Pen(Protocol):
     def busy(self, label: Callable[[], str] | None) -> None:
         """Show that something is going on, until called with ``None``. Silent where nobody watches."""
 
+    def pause(self) -> None:
+        """Take the sign that something is going on from the screen; somebody else writes there."""
+
+    def resume(self) -> None:
+        """Show it again, where something still is."""
+
 
 def pen_for(stdout: IO[str] | None = None) -> Pen:
     """The pen that suits standard output."""
@@ -95,6 +101,12 @@ class PlainPen:
     def busy(self, label: Callable[[], str] | None) -> None:
         pass
 
+    def pause(self) -> None:
+        pass
+
+    def resume(self) -> None:
+        pass
+
     def _write(self, line: str) -> None:
         if self._gone:
             return
@@ -114,6 +126,8 @@ class TerminalPen:
         self._console = Console(highlight=False, markup=False, emoji=False)
         self._width = min(self._console.width, _WIDEST)
         self._live: Live | None = None
+        self._label: Callable[[], str] | None = None
+        self._paused = False
 
     def blank(self) -> None:
         self._console.print()
@@ -164,11 +178,25 @@ class TerminalPen:
         self._console.print(drawn, width=self._width)
 
     def busy(self, label: Callable[[], str] | None) -> None:
+        self._label = label
+        self._still()
+        if label is not None and not self._paused:
+            self._move(label)
+
+    def pause(self) -> None:
+        self._paused = True
+        self._still()
+
+    def resume(self) -> None:
+        self._paused = False
+        self.busy(self._label)
+
+    def _still(self) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None
-        if label is None:
-            return
+
+    def _move(self, label: Callable[[], str]) -> None:
         from rich.live import Live
         from rich.spinner import Spinner
         from rich.text import Text

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from mcp import Client
     from mcp.client.session import ClientRequestContext
 
+    from upcall.host.approval import Approver
+    from upcall.host.policy import Policy, PolicyFile
+
 __all__ = ["EraChoice", "Talk", "talk_to"]
 
 EraChoice = Literal["legacy", "modern", "auto"]
@@ -39,10 +42,11 @@ _current: ContextVar[Sample] = ContextVar("upcall_cli_sample")
 class Talk:
     """A server that answers. Get one with `talk_to`."""
 
-    def __init__(self, watcher: Watcher, target: Target) -> None:
+    def __init__(self, watcher: Watcher, target: Target, name: str = "") -> None:
         self.samples: list[Sample] = []
         self._watcher = watcher
         self._target = target
+        self._name = name or target.shown
         self._client: Client | None = None
         self.peer = Peer(name="", version="", transport=target.transport, protocol="", era="")
 
@@ -124,7 +128,7 @@ class Talk:
         options: dict[str, Any] = {"logging_callback": logged, "log_level": "info", "message_handler": strayed}
         if host is None:
             return options
-        options |= host.for_client(self._target.shown)
+        options |= host.for_client(self._name)
         answer = options["sampling_callback"]
 
         async def asked(context: ClientRequestContext, params: mcp_types.CreateMessageRequestParams) -> Any:
@@ -145,21 +149,33 @@ class Talk:
 
 @asynccontextmanager
 async def talk_to(
-    target: Target, *, model: Model | None, era: EraChoice, watcher: Watcher, timeout: float | None = None
+    target: Target,
+    *,
+    model: Model | None,
+    era: EraChoice,
+    watcher: Watcher,
+    timeout: float | None = None,
+    policy: Policy | PolicyFile | None = None,
+    approve: Approver | None = None,
+    name: str = "",
 ) -> AsyncIterator[Talk]:
     """Start or reach a server, shake hands, and end it all when the block is left.
 
     Args:
         target: The server.
-        model: Answers its sampling requests; without one the client does not declare sampling.
+        model: Answers its sampling requests; without one, and without a policy, the client does not declare sampling.
         era: Which revisions of the protocol to speak.
         watcher: Is told what happens.
         timeout: Seconds for all of it.
+        policy: What the answers keep to; ``None`` allows everything, and keeps no record.
+        approve: Who is asked, instead of the way that the policy names.
+        name: What we call the server; ``target.shown`` unless given.
 
     Raises:
+        ConfigurationError: The policy, or what it names, cannot work.
         ServerUnavailable: It cannot be reached, speaks another protocol, went away, or took too long.
     """
-    talk = Talk(watcher, target)
+    talk = Talk(watcher, target, name)
     watcher.connecting(target.shown)
     begun = anyio.current_time()
     ends = math.inf if timeout is None else begun + timeout
@@ -167,8 +183,9 @@ async def talk_to(
         try:
             async with AsyncExitStack() as stack:
                 host = None
-                if model is not None:
-                    host = await stack.enter_async_context(Host(model, on_record=talk._recorded))
+                if model is not None or policy is not None:
+                    host = Host(model, policy=policy, approve=approve, on_record=talk._recorded)
+                    await stack.enter_async_context(host)
                 transport = await stack.enter_async_context(transport_to(target, watcher.overheard))
                 await _open(stack, transport, talk, host, era)
                 scope.deadline = ends

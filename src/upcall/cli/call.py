@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 import click
+from click.core import ParameterSource
 
 from upcall.cli import _console
 from upcall.cli._arguments import Word, WrongCall, fit, nearest, read_words
 from upcall.cli._journal import Journal
-from upcall.cli._models import model_named, notice_for
+from upcall.cli._models import model_named, notice_for, own_model
+from upcall.cli._patient import Patient
 from upcall.cli._pen import Pen, pen_for
 from upcall.cli._run import run
 from upcall.cli._talk import EraChoice, Talk, talk_to
@@ -39,6 +41,14 @@ __all__ = ["call"]
     help="Who answers the server's sampling requests, see `upcall model list`; "
     "`none` calls as a client that cannot sample.",
 )
+@click.option(
+    "--policy",
+    "policy_name",
+    metavar="FILE",
+    help="Answer as this policy file says: within its limits and budgets, asking where it asks, with a record. "
+    "`auto` is the policy that holds here.",
+)
+@click.option("--as", "server_name", metavar="NAME", help="Your name for the server, for the policy and the record.")
 @click.option(
     "--era",
     type=click.Choice(["auto", "legacy", "modern"]),
@@ -72,6 +82,8 @@ def call(
     arguments: tuple[str, ...],
     only_list: bool,
     model: str,
+    policy_name: str | None,
+    server_name: str | None,
     era: EraChoice,
     given: IO[bytes] | None,
     timeout: float | None,
@@ -98,6 +110,7 @@ def call(
       upcall call 'python server.py' summarize text=@report.txt
       upcall call http://localhost:8000/mcp create_blog title=Tea content='On tea' --era modern
       upcall call 'uvx some-server' explain line='deadlock detected' --model anthropic/claude-sonnet-5
+      upcall call 'uvx some-server' explain line='deadlock detected' --policy auto --as logs
 
     \b
     Exit codes:
@@ -113,15 +126,39 @@ def call(
     target = read_target(server, headers=headers, env=variables)
     words, base = read_words(arguments), _object(given)
     wanted = None if only_list else tool
-    answering = model_named(model, ready=wanted is not None)
+    name = server_name or target.shown
+    policy = None
+    if policy_name is not None:
+        from upcall.cli._policy import followed
+
+        policy = followed(policy_name)
+    if policy is None:
+        answering = model_named(model, ready=wanted is not None)
+        title = answering.name if answering is not None else model
+    else:
+        answering, title = own_model(_given("model", model), policy.current(), name), "the model"
     pen, journal = pen_for(), Journal()
-    name = answering.name if answering is not None else model
-    watcher: Watcher = journal if as_json else Result() if quiet else Transcript(pen, model=name, full=full)
+    watcher: Watcher = journal if as_json else Result() if quiet else Transcript(pen, model=title, full=full)
+    approve = None
+    if policy is not None and policy.current().approval.by == "terminal":
+        from upcall.host.approval import TerminalApprover
+
+        watcher = patient = Patient(watcher, pen)
+        approve = TerminalApprover(around=patient.question)
 
     async def work() -> int:
         samples: list[Sample] = []
         try:
-            async with talk_to(target, model=answering, era=era, watcher=watcher, timeout=timeout) as talk:
+            async with talk_to(
+                target,
+                model=answering,
+                era=era,
+                watcher=watcher,
+                timeout=timeout,
+                policy=policy,
+                approve=approve,
+                name=name,
+            ) as talk:
                 samples = talk.samples
                 if wanted is not None:
                     return await _call(talk, wanted, words, base)
@@ -138,6 +175,12 @@ def call(
                 _remark(notice, None if as_json or quiet else pen)
 
     run(work)
+
+
+def _given(option: str, value: str) -> str | None:
+    """``value``, unless it is the default."""
+    source = click.get_current_context().get_parameter_source(option)
+    return None if source is ParameterSource.DEFAULT else value
 
 
 async def _call(talk: Talk, tool: str, words: list[Word], base: Mapping[str, Any]) -> int:

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from upcall.cli import _console
-from upcall.cli._models import EMBEDDED
+from upcall.cli._models import EMBEDDED, own_model
 from upcall.cli._policy import policy_option, policy_to_use
 from upcall.cli._requests import read_request
 from upcall.errors import ConfigurationError
@@ -67,9 +67,7 @@ def models(
     request = None if request_file is None else read_request(request_file.read(), "REQUEST")
     policy = policy_to_use(file)
     commands = programs(policy)
-    named = policy.rules_for(server).models
-    mine = own or (None if named else EMBEDDED)
-    governance = Governance(policy, _loaded("--model", mine, commands) if mine else None, timeout=None, has_store=False)
+    governance = Governance(policy, own_model(own, policy, server), timeout=None, has_store=False)
     rules = governance.rules_for(server)
     strings = _checked("--allowed", allowed, commands) or governance.candidates(server)
     candidates = [candidate(one, governance.price_of) for one in strings]

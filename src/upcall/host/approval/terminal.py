@@ -7,7 +7,8 @@ and their deadlines run meanwhile. The terminal is opened by its name, so standa
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import anyio
 
@@ -27,12 +28,22 @@ class TerminalApprover:
         by: Who decides, for the record; the name of the user unless given.
         device: Path of another terminal.
         editor: Command line of the editor; ``VISUAL`` or ``EDITOR`` unless given.
+        around: Gives a context for the time that a question is on the screen: for a program that writes to the same
+            terminal, to hold its own lines back.
     """
 
-    def __init__(self, *, by: str = "", device: str = "/dev/tty", editor: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        by: str = "",
+        device: str = "/dev/tty",
+        editor: Sequence[str] | None = None,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         self._by = by or _user()
         self._device = device
         self._editor = editor
+        self._around = around
         self._line = FairQueue(1)
         self._open = 0
 
@@ -56,7 +67,8 @@ class TerminalApprover:
             dialog = Dialog(
                 tty, question, until=until, waiting=lambda: self._open - 1, by=self._by, editor=self._editor
             )
-            return await dialog.run()
+            with self._around():
+                return await dialog.run()
         finally:
             tty.close()
 
