@@ -30,7 +30,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("upcall.cli.models:models", "Show which model answers a request, why, and what it can cost."),
     "pending": ("upcall.cli.pending:pending", "List questions that wait for a person; show one; decide it."),
     "policy": ("upcall.cli.policy:policy", "Check the policy file; explain what it says; trust it."),
+    "unwrap": ("upcall.cli.unwrap:unwrap", "Take the servers in a client's config out of the gateway."),
     "usage": ("upcall.cli.usage:usage", "Sum up calls, tokens and money."),
+    "wrap": ("upcall.cli.wrap:wrap", "Put the servers in a client's config behind the gateway."),
 }
 
 
