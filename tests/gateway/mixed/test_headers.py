@@ -1,6 +1,7 @@
 """What a message says in headers, held against the official SDK's own reading of the specification."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,12 +18,12 @@ from mcp.shared.inbound import (
     x_mcp_header_map,
 )
 
-from upcall.gateway.http.headers import ToolHeaders, decoded, encoded, mismatch, repeated, said, status_of
+from upcall.gateway.http.headers import Said, ToolHeaders, decoded, encoded, mismatch, repeated, said, status_of
 
 VERSION = "2026-07-28"
 
 
-def body(method: str = "tools/call", **params: object) -> dict[str, object]:
+def body(method: str = "tools/call", **params: object) -> dict[str, Any]:
     meta = {"io.modelcontextprotocol/protocolVersion": VERSION, "io.modelcontextprotocol/clientCapabilities": {}}
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta, **params}}
 
@@ -31,7 +32,7 @@ def raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-def read(message: dict[str, object]) -> object:
+def read(message: dict[str, object]) -> Said:
     return said(str(message["method"]), msgspec.json.encode(message["params"]))
 
 
@@ -80,7 +81,7 @@ def test_a_header_that_comes_twice_is_a_mismatch() -> None:
     assert "more than once" in str(mismatch(read(message), [*headers, headers[0]], ToolHeaders()))
 
 
-TOOL = {
+TOOL: dict[str, Any] = {
     "type": "object",
     "properties": {
         "region": {"type": "string", "x-mcp-header": "Region"},
@@ -90,7 +91,7 @@ TOOL = {
         "plain": {"type": "string"},
     },
 }
-ARGUMENTS = [
+ARGUMENTS: list[dict[str, Any]] = [
     {"region": "eu", "count": 3, "dry": True, "deep": {"id": "ü"}, "plain": "x"},
     {"region": None, "count": 4.0, "deep": 7},
     {"region": ["eu"], "count": -(10**30)},
