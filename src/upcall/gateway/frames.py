@@ -1,0 +1,183 @@
+"""JSON-RPC frames: what kind of message one is, and the same message with one part changed.
+
+A frame is one message, or a batch of messages (2025-03-26). It is read only as far as it has to be: `peek` decodes the
+envelope and leaves everything in it as it came. A changed frame is rebuilt along the changed path alone; all other
+values stay as they were written, with their numbers, escapes and order of keys.
+
+Where a key stands twice in one object the last one counts, as it does for the peers' own parsers; an object that is
+rebuilt has it once. Nothing here raises on what a peer sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from upcall.gateway._deep import deep_envelope
+
+__all__ = [
+    "Envelope",
+    "Id",
+    "changed",
+    "compact",
+    "elements",
+    "error",
+    "joined",
+    "members",
+    "peek",
+    "raw_id",
+    "request",
+    "request_id",
+    "response",
+    "swapped",
+]
+
+Id = int | str | float
+"""The id of a request. ``1`` and ``1.0`` are the same, as they are for JavaScript; ``"1"`` is another."""
+
+
+class Envelope(msgspec.Struct, gc=False):
+    """The members of a JSON-RPC message. What they hold is not looked at."""
+
+    id: int | str | float | UnsetType | None = UNSET
+    method: str | UnsetType = UNSET
+    params: Raw | UnsetType = UNSET
+    result: Raw | UnsetType = UNSET
+    error: Raw | UnsetType = UNSET
+
+
+class _RawId(msgspec.Struct, gc=False):
+    id: Raw | UnsetType = UNSET
+
+
+class _Cancelled(msgspec.Struct, gc=False):
+    id: int | str | float | None = msgspec.field(default=None, name="requestId")
+
+
+_cancelled = msgspec.json.Decoder(_Cancelled)
+_envelope = msgspec.json.Decoder(Envelope)
+_raw_id = msgspec.json.Decoder(_RawId)
+_members = msgspec.json.Decoder(dict[str, Raw])
+_elements = msgspec.json.Decoder(list[Raw])
+_encode = msgspec.json.Encoder().encode
+
+
+def peek(frame: bytes | Raw) -> Envelope | None:
+    """The envelope of one message; ``None`` for a batch and for what is no JSON-RPC message."""
+    try:
+        return _envelope.decode(frame)
+    except msgspec.DecodeError:
+        return None
+    except RecursionError:
+        found = deep_envelope(bytes(frame))
+        try:
+            return None if found is None else _filled(found)
+        except msgspec.DecodeError:
+            return None
+
+
+def elements(frame: bytes) -> list[Raw] | None:
+    """The messages of a batch, ``None`` when the frame is no batch."""
+    if frame.lstrip()[:1] != b"[":
+        return None
+    try:
+        return _elements.decode(frame)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def members(value: bytes | Raw | UnsetType | None) -> dict[str, Raw] | None:
+    """The members of an object, each as it is written; ``None`` when ``value`` is no object or nests too deep."""
+    if value is UNSET or value is None:
+        return None
+    try:
+        return _members.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def raw_id(frame: bytes) -> bytes:
+    """The id of a message that `peek` could read, as it is written there."""
+    try:
+        found = _raw_id.decode(frame).id
+    except RecursionError:
+        found = (deep_envelope(frame) or {}).get("id", UNSET)
+    return b"null" if found is UNSET else bytes(found)
+
+
+def request_id(params: bytes | Raw) -> Id | None:
+    """Which request a ``notifications/cancelled`` with these params is about."""
+    try:
+        return _cancelled.decode(params).id
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def changed(value: bytes | Raw, changes: Mapping[str, bytes | Raw | None]) -> bytes | None:
+    """The object with some members replaced or added, and those that are ``None`` left out.
+
+    ``None`` when ``value`` is no object or nests too deep.
+    """
+    found = members(value)
+    if found is None:
+        found = deep_envelope(bytes(value))
+        if found is None:
+            return None
+    for key, member in changes.items():
+        if member is None:
+            found.pop(key, None)
+        else:
+            found[key] = Raw(member)
+    return joined(found)
+
+
+def swapped(frame: bytes, old: bytes, new: bytes) -> bytes | None:
+    """The frame with one value for another, when what is written as ``old`` stands in it only once."""
+    return frame.replace(old, new) if frame.count(old) == 1 else None
+
+
+def joined(value: Any) -> bytes:
+    """The JSON of a value; `msgspec.Raw` in it goes as it is written."""
+    return _encode(value)
+
+
+def compact(frame: bytes) -> bytes:
+    """The frame on one line, as the stdio transport demands it; the same object when it is on one already.
+
+    A frame that is no JSON has its line breaks replaced by spaces.
+    """
+    if b"\n" not in frame and b"\r" not in frame:
+        return frame
+    try:
+        return msgspec.json.format(frame, indent=-1)
+    except (msgspec.DecodeError, RecursionError):
+        return frame.replace(b"\r", b" ").replace(b"\n", b" ")
+
+
+def request(written_id: bytes | None, method: str, params: bytes | Raw) -> bytes:
+    """A request, or a notification where the id is ``None``."""
+    found: dict[str, Any] = {"jsonrpc": "2.0"}
+    if written_id is not None:
+        found["id"] = Raw(written_id)
+    return joined({**found, "method": method, "params": Raw(params)})
+
+
+def response(written_id: bytes, result: bytes) -> bytes:
+    """A response with a result."""
+    return joined({"jsonrpc": "2.0", "id": Raw(written_id), "result": Raw(result)})
+
+
+def error(written_id: bytes, wire: Mapping[str, Any]) -> bytes:
+    """A response with an error, given as `upcall.errors.UpcallError.to_wire` gives it."""
+    return joined({"jsonrpc": "2.0", "id": Raw(written_id), "error": wire})
+
+
+def _filled(found: Mapping[str, Raw]) -> Envelope:
+    shallow = _envelope.decode(joined({key: found[key] for key in ("id", "method") if key in found}))
+    for key in ("params", "result", "error"):
+        if key in found:
+            setattr(shallow, key, found[key])
+    return shallow

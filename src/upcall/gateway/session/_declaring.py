@@ -1,0 +1,133 @@
+"""The sampling capability, added to what the client declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from upcall.gateway import frames
+from upcall.gateway.session.terms import Terms
+from upcall.wire.eras import allows_tools
+
+__all__ = ["CAPABILITIES", "VERSION", "Declared", "in_initialize", "in_meta", "version_of"]
+
+CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
+VERSION = "io.modelcontextprotocol/protocolVersion"
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """What a client's request says about the client."""
+
+    frame: bytes
+    """The request as it goes upstream."""
+    ours: bool
+    """Whether the server's sampling requests are answered here."""
+    elicits: bool
+    """Whether the client can put a form to a person (elicitation in form mode)."""
+    version: str | None
+
+
+class _Initialize(msgspec.Struct):
+    capabilities: Raw | UnsetType = UNSET
+    protocol_version: Raw | UnsetType = msgspec.field(default=UNSET, name="protocolVersion")
+
+
+class _WithMeta(msgspec.Struct):
+    meta: Raw | UnsetType = msgspec.field(default=UNSET, name="_meta")
+
+
+class _Meta(msgspec.Struct):
+    capabilities: Raw | UnsetType = msgspec.field(default=UNSET, name=CAPABILITIES)
+    version: Raw | UnsetType = msgspec.field(default=UNSET, name=VERSION)
+
+
+class _Versioned(msgspec.Struct):
+    version: str = msgspec.field(name="protocolVersion")
+
+
+_initialize = msgspec.json.Decoder(_Initialize)
+_with_meta = msgspec.json.Decoder(_WithMeta)
+_meta = msgspec.json.Decoder(_Meta)
+_text = msgspec.json.Decoder(str)
+_versioned = msgspec.json.Decoder(_Versioned)
+_BROKEN = (msgspec.DecodeError, RecursionError)
+
+
+def in_initialize(frame: bytes, params: Raw | UnsetType, terms: Terms) -> Declared:
+    """``initialize`` with the capability in it, where the gateway answers (2025-11-25, lifecycle, "Initialization")."""
+    try:
+        found = _initialize.decode(params) if params is not UNSET else _Initialize()
+    except _BROKEN:
+        found = _Initialize()
+    version = _string(found.protocol_version)
+    capabilities = frames.members(found.capabilities)
+    if capabilities is None:
+        return Declared(frame, ours=False, elicits=False, version=version)
+    ours = _answers(terms, capabilities)
+    elicits = _elicits(capabilities) and version is not None and version >= "2025-06-18"
+    if ours:
+        tools = terms.tools and version is not None and allows_tools(version)
+        new = frames.joined({**capabilities, "sampling": {"tools": {}} if tools else {}})
+        inner = frames.changed(params, {"capabilities": new})
+        built = None if inner is None else frames.changed(frame, {"params": inner})
+        ours = built is not None
+        frame = frame if built is None else built
+    return Declared(frame, ours=ours, elicits=elicits, version=version)
+
+
+def in_meta(frame: bytes, params: Raw | UnsetType, terms: Terms) -> Declared | None:
+    """A request of 2026-07-28 with the capability in it; ``None`` for a request of another era (SEP-2575)."""
+    try:
+        held = _with_meta.decode(params).meta if params is not UNSET else UNSET
+        if held is UNSET:
+            return None
+        meta = _meta.decode(held)
+    except _BROKEN:
+        return None
+    capabilities = frames.members(meta.capabilities)
+    if capabilities is None:
+        return None
+    version = _string(meta.version)
+    ours = _answers(terms, capabilities)
+    if ours:
+        old = bytes(held)
+        new = frames.changed(
+            held, {CAPABILITIES: frames.joined({**capabilities, "sampling": {"tools": {}} if terms.tools else {}})}
+        )
+        built = None
+        if new is not None:
+            built = frames.swapped(frame, old, new)
+            if built is None:
+                inner = frames.changed(params, {"_meta": new})
+                built = None if inner is None else frames.changed(frame, {"params": inner})
+        ours = built is not None
+        frame = frame if built is None else built
+    return Declared(frame, ours=ours, elicits=_elicits(capabilities), version=version)
+
+
+def version_of(result: Raw | UnsetType) -> str | None:
+    """What the server has chosen in its answer to ``initialize``."""
+    try:
+        return _versioned.decode(result).version
+    except (TypeError, *_BROKEN):
+        return None
+
+
+def _answers(terms: Terms, capabilities: Mapping[str, Raw]) -> bool:
+    if terms.answers == "client" or not terms.allowed:
+        return False
+    return terms.answers == "gateway" or frames.members(capabilities.get("sampling")) is None
+
+
+def _elicits(capabilities: Mapping[str, Raw]) -> bool:
+    modes = frames.members(capabilities.get("elicitation"))
+    return modes is not None and (not modes or "form" in modes)
+
+
+def _string(value: Raw | UnsetType) -> str | None:
+    try:
+        return None if value is UNSET else _text.decode(value)
+    except _BROKEN:
+        return None
