@@ -215,3 +215,13 @@ def test_bodies_come_back_as_they_went_in(request: Any, result: Any) -> None:
     kept = asyncio.run(there_and_back())
     assert kept is not None
     assert (kept.request, kept.result) == (request, result)
+
+
+async def test_a_record_that_is_added_again_under_its_key_is_there_once(store: Store) -> None:
+    first = await store.add(intent(), outcome(), key="one")
+    assert await store.add(intent(), outcome(label="refused"), key="one") == first
+    assert await store.add(intent(), outcome(), key="two") != first
+    assert await store.add(intent(), outcome()) != await store.add(intent(), outcome())
+    records = (await store.page()).records
+    assert len(records) == 4
+    assert {record.outcome for record in records} == {outcome().label}

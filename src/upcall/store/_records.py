@@ -26,8 +26,9 @@ COLUMNS = (
 _BEGIN = """
 INSERT INTO records (
     server, method, name, version, era, request_id, trace, request_mode, model_asked, model, adjustments, flags,
-    decision, decided_by, started_at, lease_until
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+    decision, decided_by, started_at, lease_until, write_key
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (write_key) WHERE write_key IS NOT NULL DO NOTHING RETURNING id
 """
 
 # The last five are only written where the outcome has something to say.
@@ -48,8 +49,8 @@ ON CONFLICT (record_id) DO UPDATE SET result = excluded.result
 """
 
 
-def begin(session: Session, intent: Intent) -> RecordId:
-    """Insert it."""
+def begin(session: Session, intent: Intent, key: str | None = None) -> RecordId:
+    """Insert it; the one that is there already, where that was written with the same ``key``."""
     asked = clean(intent.model_asked)
     lease_until = intent.started_at + timedelta(seconds=intent.lease)
     parameters = (
@@ -69,8 +70,12 @@ def begin(session: Session, intent: Intent) -> RecordId:
         clean(intent.decided_by),
         micros(intent.started_at),
         micros(lease_until),
+        key,
     )
-    record = int(session.rows(_BEGIN, parameters)[0][0])
+    rows = session.rows(_BEGIN, parameters)
+    if not rows:
+        return int(session.rows("SELECT id FROM records WHERE write_key = ?", (key,))[0][0])
+    record = int(rows[0][0])
     if intent.request is not None:
         session.run(_REQUEST, (record, to_json(intent.request)))
     return record

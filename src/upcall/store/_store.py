@@ -80,9 +80,9 @@ class SqlStore(Store):
     async def finish(self, record: RecordId, outcome: Outcome) -> bool:
         return await self._write(lambda session: _records.finish(session, record, outcome))
 
-    async def add(self, intent: Intent, outcome: Outcome) -> RecordId:
+    async def add(self, intent: Intent, outcome: Outcome, *, key: str | None = None) -> RecordId:
         def work(session: Session) -> RecordId:
-            record = _records.begin(session, intent)
+            record = _records.begin(session, intent, key)
             _records.finish(session, record, outcome)
             return record
 

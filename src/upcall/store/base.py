@@ -57,8 +57,14 @@ class Store(Protocol):
         """Write down how it ended; false when that was known already, or the record was pruned."""
         ...
 
-    async def add(self, intent: Intent, outcome: Outcome) -> RecordId:
-        """A whole record at once, for what ended before it began."""
+    async def add(self, intent: Intent, outcome: Outcome, *, key: str | None = None) -> RecordId:
+        """A whole record at once, for what ended before it began.
+
+        Args:
+            intent: What was to be done.
+            outcome: How it ended.
+            key: Whoever writes again with the same key, not knowing whether the first time came through, adds nothing.
+        """
         ...
 
     async def get(self, record: RecordId) -> Record | None:

@@ -11,12 +11,13 @@ from anyio.lowlevel import checkpoint
 
 from tests.host.faulty import Faulty, full_disk
 from tests.host.playbook import NOON, answer, asked
+from upcall.errors import StoreError
 from upcall.host import SamplingContext
 from upcall.host.engine import Begin, Begun, Done, Failed, Release, Reserve, Reserved, Settle
 from upcall.host.performers import Ledger
 from upcall.host.performers import backlog as backlog_module
 from upcall.host.records import Entry
-from upcall.store import Amount, Exceeded, Limit, Reservation, open_store
+from upcall.store import Amount, Exceeded, Intent, Limit, Outcome, RecordId, Reservation, open_store
 
 pytestmark = pytest.mark.anyio
 
@@ -65,6 +66,28 @@ async def test_what_never_began_is_written_at_once(store: Faulty, ledger: Ledger
     await ledger.record(_entry(outcome="refused"), None)
     (record,) = (await store.page()).records
     assert (record.state, record.outcome) == ("finished", "refused")
+
+
+class _Unsure(Faulty):
+    """Adds the record, and then says the first time that it does not know."""
+
+    async def add(self, intent: Intent, outcome: Outcome, *, key: str | None = None) -> RecordId:
+        record = await self._store.add(intent, outcome, key=key)
+        self.calls["add"] += 1
+        if self.calls["add"] == 1:
+            raise StoreError("The record's database cannot be reached.", detail="during commit: outcome unknown")
+        return record
+
+
+async def test_a_record_whose_fate_was_unknown_is_there_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog_module, "PAUSES", (0.01,))
+    async with open_store(":memory:") as kept:
+        store = _Unsure(kept)
+        ledger = Ledger(store)
+        await ledger.record(_entry(outcome="refused"), None)
+        await ledger.aclose(5)
+        assert store.calls["add"] == 2
+        assert len((await kept.page()).records) == 1
 
 
 async def test_budgets_are_reserved_settled_and_released(store: Faulty, ledger: Ledger) -> None:
