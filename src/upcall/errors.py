@@ -129,6 +129,8 @@ class SamplingError(UpcallError):
     attempts: int = 0
     """Calls of a provider that were made before it was raised, as far as the model that raised it knows. Each may be
     paid, and none has a usage."""
+    unaccounted: int | None = None
+    """Those of ``attempts`` that may in fact have been paid; ``None`` where nobody has told them apart."""
 
 
 class SamplingUnsupported(SamplingError):

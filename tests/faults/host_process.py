@@ -71,7 +71,12 @@ async def main(path: str, where: str) -> None:
     model: Any = ScriptedModel(reply, repeat=True, name=MODEL)
     rules = policy(ALLOW + BUDGET)
     if "PROVIDER" in os.environ:
-        model, rules = None, parse_policy(f'{ALLOW}models = ["{os.environ["PROVIDER"]}"]\n{BUDGET}{NOBODY}')
+        model, rules = (
+            None,
+            parse_policy(
+                f'{ALLOW}models = ["{os.environ["PROVIDER"]}"]\n{BUDGET}{NOBODY}' + os.environ.get("POLICY", "")
+            ),
+        )
     attacker = Attacker(create_message())
     async with open_store(path) as store:
         kept: Any = Stopping(store, where)

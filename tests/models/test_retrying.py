@@ -190,3 +190,29 @@ async def test_a_real_provider_is_asked_again(provider: Provider) -> None:
     assert completion.attempts == 3
     assert clock.waits == [2.0, 0.0]
     assert len({repr(seen.body) for seen in facade.seen}) == 1
+
+
+async def test_calls_that_may_have_been_paid_are_told_from_those_that_were_turned_down() -> None:
+    script = (errors.RateLimited("Slow down."), errors.ModelUnavailable("Broken off."))
+    completion = await retrying(ScriptedModel(*script, "Hi."), Clock()).complete(ask())
+    assert (completion.attempts, completion.unaccounted) == (3, 1)
+    with pytest.raises(errors.RateLimited) as caught:
+        await retrying(ScriptedModel(script[1], script[1], script[0]), Clock()).complete(ask())
+    assert (caught.value.attempts, caught.value.unaccounted) == (3, 2)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: type(provider).__name__)
+async def test_a_provider_that_was_never_reached_was_never_paid(provider: Provider) -> None:
+    async with Facade() as facade:
+        gone = facade.url
+    async with Facade(Misbehave.DROP, Misbehave.HALF, Reply(503, provider.error("Busy.")), provider.answer()) as facade:
+        for url, counts in ((gone, (2, 0)), (facade.url, (2, 2))):
+            model = provider.model(url)
+            with pytest.raises(errors.ModelUnavailable) as caught:
+                await retrying(model, Clock(), attempts=2).complete(ask())
+            await model.aclose()
+            assert (caught.value.attempts, caught.value.unaccounted) == counts
+        model = provider.model(facade.url)
+        completion = await retrying(model, Clock()).complete(ask())
+        await model.aclose()
+        assert (completion.attempts, completion.unaccounted) == (2, 0)

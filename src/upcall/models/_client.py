@@ -6,14 +6,16 @@ Both are built alike, down to the names of their exceptions. Nothing here import
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from upcall.models._endpoint import Endpoint
 from upcall.models._failures import Fault
 from upcall.models.codecs import Encoded
 
-__all__ = ["CONNECT_TIMEOUT", "Client", "SdkClient"]
+__all__ = ["CONNECT_TIMEOUT", "Client", "SdkClient", "was_sent", "with_query"]
 
 CONNECT_TIMEOUT = 15.0
 """Seconds to reach a provider at all."""
@@ -33,6 +35,29 @@ class Client(Protocol):
     async def aclose(self) -> None:
         """Close the connections."""
         ...
+
+
+def with_query(endpoint: Endpoint) -> Callable[[Any], Awaitable[None]]:
+    """A hook of the HTTP client that adds the address's query to what is sent, and not to the request's URL, which is
+    written to logs: a query may hold a key."""
+    query = urlencode(endpoint.query).encode()
+
+    async def add(request: Any) -> None:
+        # Those of a redirected request are still in place.
+        request.extensions = {name: value for name, value in request.extensions.items() if name != "target"}
+        if query and endpoint.is_at(str(request.url)):
+            path = request.url.raw_path
+            request.extensions["target"] = path + (b"&" if b"?" in path else b"?") + query
+
+    return add
+
+
+def was_sent(error: BaseException) -> bool:
+    """Whether any of a request may have gone out before ``error``, an exception of the HTTP client or caused by one."""
+    import httpx2
+
+    never = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+    return not (isinstance(error, never) or isinstance(error.__cause__, never))
 
 
 class SdkClient:
@@ -55,10 +80,9 @@ class SdkClient:
             base_url=endpoint.url,
             timeout=sdk.Timeout(timeout, connect=min(CONNECT_TIMEOUT, timeout)),
             max_retries=0,
-            default_query=endpoint.query or None,
             default_headers={"Authorization": f"Basic {endpoint.basic}"} if endpoint.basic else None,
             # The SDK's own wrapper closes itself when it is collected, which fails once its loop is gone.
-            http_client=sdk.DefaultAsyncHttpxClient(),
+            http_client=sdk.DefaultAsyncHttpxClient(event_hooks={"request": [with_query(endpoint)]}),
         )
 
     async def post(self, encoded: Encoded) -> object:
@@ -79,9 +103,9 @@ class SdkClient:
             status: Any = error
             return Fault("status", words, status=status.status_code, headers=status.response.headers)
         if isinstance(error, self._sdk.APITimeoutError):
-            return Fault("timeout", words)
+            return Fault("timeout", words, sent=was_sent(error))
         if isinstance(error, self._sdk.APIConnectionError):
-            return Fault("connection", words)
+            return Fault("connection", words, sent=was_sent(error))
         return Fault("text" if isinstance(error, UnicodeEncodeError) else "body", words)
 
     async def aclose(self) -> None:

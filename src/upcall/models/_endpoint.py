@@ -87,6 +87,10 @@ class Endpoint:
     def __repr__(self) -> str:
         return f"Endpoint({self.url!r})"
 
+    def is_at(self, url: str) -> bool:
+        """Whether ``url`` is of the same origin, which may get to see what belongs to this address."""
+        return _same_origin(url, self.url)
+
     def key(self) -> str | None:
         """The key to send, or ``None`` where there is none for this address."""
         if self._own_key:

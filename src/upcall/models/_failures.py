@@ -44,11 +44,19 @@ class Fault(NamedTuple):
     status: int = 0
     headers: Mapping[str, str] = {}
     """The answer's, under names in lower case."""
+    sent: bool = True
+    """Whether any of the request may have reached the provider."""
 
 
 def failure_of(fault: Fault, *, title: str, clean: Callable[[str], str]) -> SamplingError:
     """The error of ours, to be raised ``from None``: the SDK's own holds the request's headers."""
-    detail = clean(fault.words)[:_DETAIL_LENGTH]
+    error = _of(fault, title, clean(fault.words)[:_DETAIL_LENGTH])
+    if not fault.sent:
+        error.unaccounted = 0
+    return error
+
+
+def _of(fault: Fault, title: str, detail: str) -> SamplingError:
     match fault.kind:
         case "status":
             return _of_status(fault, title, f"status {fault.status}, {detail}")

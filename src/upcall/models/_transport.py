@@ -32,6 +32,7 @@ from upcall.models._endpoint import Endpoint, Provider
 from upcall.models._failures import failure_of
 from upcall.models._reasoning import Reasoning
 from upcall.models.base import Completion
+from upcall.models.billing import may_be_paid
 from upcall.models.codecs import Encoded
 from upcall.models.codecs.quirks import refused_parameter
 from upcall.wire import SamplingRequest, ToolUse
@@ -109,6 +110,8 @@ class ProviderModel(ABC):
             body, encoded = await self._answer_to(request, self._encode(request), tally)
             completion = self._decode(body, request, encoded)
         except SamplingError as error:
+            # Of two calls the first was turned down.
+            error.unaccounted = min(may_be_paid(error), tally.calls)
             error.attempts = tally.calls
             error.detail = self._endpoint.clean(error.detail)
             raise

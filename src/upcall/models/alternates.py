@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from upcall.errors import ConfigurationError, ModelTimedOut, ModelUnavailable, RateLimited, SamplingError
-from upcall.models._attempts import completed, spent, told
+from upcall.models._attempts import Tries, told
 from upcall.models.base import Adjustment, Completion, Model
 from upcall.wire import SamplingRequest
 
@@ -52,25 +52,24 @@ class Alternates:
             SamplingError: The failure of the first model that is neither down nor rate limited; or, where all are, of
                 the last.
         """
-        calls = 0
-        tried: list[Adjustment] = []
+        tries = Tries()
         remaining = iter(self._models)
         model = next(remaining)
         while True:
             try:
                 completion = await model.complete(request)
             except SamplingError as error:
-                calls += spent(error)
+                tries.add(error)
                 alternate = next(remaining, None) if isinstance(error, _DOWN) else None
                 if alternate is None:
-                    error.attempts = calls
+                    tries.failed(error)
                     raise
                 reason = f"{model.name} failed with {told(error)} {alternate.name} is asked instead."
-                tried.append(Adjustment(field="model", action="replaced", reason=reason))
+                tries.told.append(Adjustment(field="model", action="replaced", reason=reason))
                 model = alternate
             else:
                 answered_by = "" if model is self._models[0] else model.name
-                return completed(completion, calls, tried, answered_by=answered_by)
+                return tries.completed(completion, answered_by=answered_by)
 
     async def aclose(self) -> None:
         """Close all of them."""

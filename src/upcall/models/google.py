@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from upcall.models._client import CONNECT_TIMEOUT, Client
+from upcall.models._client import CONNECT_TIMEOUT, Client, was_sent, with_query
 from upcall.models._endpoint import Endpoint, Provider
 from upcall.models._failures import Fault
 from upcall.models._transport import ProviderModel
@@ -89,9 +89,8 @@ class _GenaiClient:
 
         # Of our own, so that it is closed when we say so; the SDK's is closed by its finaliser.
         self._http = httpx2.AsyncClient(
-            params=endpoint.query,
             headers={"Authorization": f"Basic {endpoint.basic}"} if endpoint.basic else None,
-            event_hooks={"request": [connect_soon]},
+            event_hooks={"request": [connect_soon, with_query(endpoint)]},
         )
         self._client: Any = sdk.Client(
             # Whatever the environment says: Vertex AI takes other keys, at other addresses.
@@ -126,9 +125,9 @@ class _GenaiClient:
             return Fault("status", words, status=problem.code, headers=_headers(problem.response, words))
         words = f"{type(error).__name__}: {error}"
         if isinstance(error, self._http_error.TimeoutException):
-            return Fault("timeout", words)
+            return Fault("timeout", words, sent=was_sent(error))
         if isinstance(error, self._http_error.TransportError):
-            return Fault("connection", words)
+            return Fault("connection", words, sent=was_sent(error))
         return Fault("text" if isinstance(error, UnicodeEncodeError) else "body", words)
 
     async def aclose(self) -> None:

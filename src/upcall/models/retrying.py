@@ -21,19 +21,11 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from upcall.errors import ConfigurationError, ModelTimedOut, ModelUnavailable, RateLimited, SamplingError
-from upcall.models._attempts import completed, spent, told
+from upcall.models._attempts import Tries, told
 from upcall.models.base import Adjustment, Completion, Model
 from upcall.wire import SamplingRequest
 
 __all__ = ["Retrying"]
-
-
-class _Tries:
-    """What happened to one request so far."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.told: list[Adjustment] = []
 
 
 class Retrying:
@@ -91,26 +83,26 @@ class Retrying:
             ModelTimedOut: No answer within ``timeout``.
             SamplingError: The last failure of the model, as it was.
         """
-        tries = _Tries()
+        tries = Tries()
         with anyio.move_on_after(self._timeout):
             return await self._complete(request, tries)
         error = ModelTimedOut(f"{self.name} did not answer within {self._timeout:g} seconds.")
-        error.attempts = tries.calls + 1
-        raise error
+        tries.add(error)
+        raise tries.failed(error)
 
     async def aclose(self) -> None:
         """Close the model."""
         await self._model.aclose()
 
-    async def _complete(self, request: SamplingRequest, tries: _Tries) -> Completion:
+    async def _complete(self, request: SamplingRequest, tries: Tries) -> Completion:
         while True:
             try:
                 completion = await self._model.complete(request)
             except SamplingError as error:
-                tries.calls += spent(error)
+                tries.add(error)
                 wait = self._wait_after(error, len(tries.told) + 1)
                 if wait is None:
-                    error.attempts = tries.calls
+                    tries.failed(error)
                     raise
                 tries.told.append(
                     Adjustment(
@@ -118,7 +110,7 @@ class Retrying:
                     )
                 )
             else:
-                return completed(completion, tries.calls, tries.told)
+                return tries.completed(completion)
             await self._sleep(wait)
 
     def _wait_after(self, error: SamplingError, failures: int) -> float | None:

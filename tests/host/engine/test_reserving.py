@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from tests.host.playbook import MODEL, Playbook, answer, asked, reservation, rules
@@ -120,11 +121,40 @@ def test_a_call_that_the_provider_turned_down_counts_as_a_call_and_no_more(error
     [
         _failed(ModelTimedOut("No answer.")),
         _failed(ModelUnavailable("The connection broke.")),
-        _failed(SamplingError("?"), attempts=3),
+        _failed(SamplingError("?")),
     ],
 )
 def test_a_call_that_may_have_been_paid_is_settled_as_if_it_were(error: SamplingError) -> None:
     Playbook(asked(), stages=_stages()).reserves().fails(error).settles(ESTIMATE).records(error.label)
+
+
+def _counted(error: SamplingError, attempts: int, unaccounted: int) -> SamplingError:
+    error.attempts, error.unaccounted = attempts, unaccounted
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "calls"),
+    [
+        (_counted(RateLimited("Slow down."), 3, 2), 2),
+        (_counted(ModelUnavailable("The connection broke."), 3, 1), 1),
+        (_counted(ModelUnavailable("Nobody listens there."), 3, 0), 0),
+        (_failed(SamplingError("?"), attempts=3), 3),
+        (_failed(RateLimited("Slow down."), attempts=3), 2),
+    ],
+)
+def test_each_call_before_a_failure_that_may_have_been_paid_is_settled_as_if_it_were(
+    error: SamplingError, calls: int
+) -> None:
+    play = Playbook(asked(), stages=_stages()).reserves().fails(error)
+    play.settles(Amount(calls=1, tokens=calls * ESTIMATE.tokens, micro_usd=calls * ESTIMATE.micro_usd))
+
+
+def test_calls_before_an_answer_that_may_have_been_paid_count_beside_what_it_took() -> None:
+    late = msgspec.structs.replace(answer(), attempts=4, unaccounted=2)
+    play = Playbook(asked(), stages=_stages()).reserves().completes(late)
+    tokens, micro_usd = REAL.tokens + 2 * ESTIMATE.tokens, REAL.micro_usd + 2 * ESTIMATE.micro_usd
+    play.settles(Amount(calls=1, tokens=tokens, micro_usd=micro_usd)).records("answered")
 
 
 def test_what_never_reached_a_provider_is_given_back() -> None:
