@@ -48,6 +48,9 @@ class Child:
                 process_group=0,
             )
 
+        # Popen's file objects would close the descriptors when they are collected.
+        self._pipes = _own(self._process.stdout), _own(self._process.stdin)
+
     @property
     def pid(self) -> int:
         """Process id; also that of its group."""
@@ -61,7 +64,7 @@ class Child:
 
     def pipes(self) -> tuple[int, int]:
         """File descriptors: its output (to read from) and its input (to write to). They are the caller's to close."""
-        return _own(self._process.stdout), _own(self._process.stdin)
+        return self._pipes
 
     def watch(self, died: Callable[[], None]) -> None:
         """Call ``died`` once when the process has ended; from another thread."""
@@ -93,7 +96,6 @@ class Child:
 
 
 def _own(stream: object) -> int:
-    # Popen's file object would close the descriptor when it is collected.
     number = os.dup(stream.fileno())  # type: ignore[attr-defined]
     stream.close()  # type: ignore[attr-defined]
     return number
