@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import hmac
 import os
 import struct
 import zlib
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from upcall.errors import ConfigurationError, InvalidRequest, LimitExceeded
@@ -60,11 +59,8 @@ class Sealer:
         self._server = server
         self._lifetime = lifetime
         self._cap = cap
+        self._secrets = tuple(keys)
         self._longest = len(_MARK) + 32 + (cap + 1024) * 4 // 3
-        self._keys: dict[str, bytes] = {}
-        for key in keys:
-            self._keys.setdefault(_MARK + _id(key, server) + ".", _derived(key, b"seal", server))
-        self._first = next(iter(self._keys))
 
     def __repr__(self) -> str:
         return f"Sealer({self._server!r})"
@@ -91,8 +87,9 @@ class Sealer:
         nonce = os.urandom(_NONCE_BYTES)
         plain = _EXPIRY.pack(now + self._lifetime) + zlib.compress(content, 6)
         bound = self._bound(principal, method, digest)
-        sealed = _cipher(self._keys[self._first]).encrypt(nonce, plain, bound)
-        return self._first + base64.urlsafe_b64encode(nonce + sealed).decode("ascii").rstrip("=")
+        first = next(iter(self._keys))
+        sealed = _cipher(self._keys[first]).encrypt(nonce, plain, bound)
+        return first + base64.urlsafe_b64encode(nonce + sealed).decode("ascii").rstrip("=")
 
     def open(self, state: str, *, principal: str, method: str, digest: bytes, now: float) -> bytes:
         """What was sealed. The arguments are those of `seal`.
@@ -118,6 +115,13 @@ class Sealer:
         except (ValueError, binascii.Error, zlib.error, _invalid_tag()):
             raise InvalidRequest("Invalid or expired requestState.", hint="Start the call again.") from None
 
+    @cached_property
+    def _keys(self) -> dict[str, bytes]:
+        keys: dict[str, bytes] = {}
+        for key in self._secrets:
+            keys.setdefault(_MARK + _id(key, self._server) + ".", _derived(key, b"seal", self._server))
+        return keys
+
     def _prefix(self, state: str) -> str | None:
         if not state.startswith(_MARK):
             return None
@@ -140,6 +144,9 @@ class Sealer:
 
 
 def _derived(key: bytes, purpose: bytes, server: str) -> bytes:
+    import hashlib  # like the cipher, loaded when something is sealed: a gateway on stdio starts with every client
+    import hmac
+
     named = b"upcall requestState v1\0" + purpose + b"\0" + server.encode("utf-8", "surrogatepass")
     return hmac.digest(key, named, hashlib.sha256)
 

@@ -63,7 +63,7 @@ def in_initialize(frame: bytes, params: Raw | UnsetType, terms: Terms) -> Declar
         found = _Initialize()
     version = _string(found.protocol_version)
     capabilities = frames.members(found.capabilities)
-    if capabilities is None:
+    if capabilities is None or params is UNSET:
         return Declared(frame, ours=False, elicits=False, version=version)
     ours = _answers(terms, capabilities)
     elicits = _elicits(capabilities) and version is not None and version >= "2025-06-18"
@@ -80,7 +80,9 @@ def in_initialize(frame: bytes, params: Raw | UnsetType, terms: Terms) -> Declar
 def in_meta(frame: bytes, params: Raw | UnsetType, terms: Terms) -> Declared | None:
     """A request of 2026-07-28 with the capability in it; ``None`` for a request of another era (SEP-2575)."""
     try:
-        held = _with_meta.decode(params).meta if params is not UNSET else UNSET
+        if params is UNSET:
+            return None
+        held = _with_meta.decode(params).meta
         if held is UNSET:
             return None
         meta = _meta.decode(held)
@@ -110,8 +112,8 @@ def in_meta(frame: bytes, params: Raw | UnsetType, terms: Terms) -> Declared | N
 def version_of(result: Raw | UnsetType) -> str | None:
     """What the server has chosen in its answer to ``initialize``."""
     try:
-        return _versioned.decode(result).version
-    except (TypeError, *_BROKEN):
+        return None if result is UNSET else _versioned.decode(result).version
+    except _BROKEN:
         return None
 
 

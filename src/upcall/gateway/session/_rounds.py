@@ -158,15 +158,9 @@ class Rounds:
             if key in responses:
                 given[question] = bytes(responses.pop(key))
         call.label, call.round, call.upstream = kept.call, kept.round, None
-        asked = Round(
-            None,
-            None if kept.state is UNSET else kept.state,
-            kept.pending,
-            {},
-            kept.batch,
-            answers={**responses, **kept.answers},
-            given=given,
-        )
+        state = None if kept.state is UNSET else kept.state
+        answers = {**responses, **kept.answers}
+        asked = Round(None, state, kept.pending, {}, kept.batch, answers=answers, given=given)
         call.current = asked
         return self._run(call, asked)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import msgspec
@@ -52,6 +51,8 @@ def kept_from(text: bytes) -> Kept | None:
 
 def digest_of(params: Mapping[str, Raw]) -> bytes:
     """32 bytes that stand for a request's parameters, however their objects are ordered and their strings escaped."""
+    import hashlib  # only calls that are sealed pay for loading it
+
     digest = hashlib.sha256()
     for key in sorted(params.keys() - _OWN_PARAMS):
         value = bytes(params[key])

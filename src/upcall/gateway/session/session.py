@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
 
 from upcall.errors import ServerUnavailable
 from upcall.gateway import frames
 from upcall.gateway.frames import Envelope
-from upcall.gateway.sealing import Sealer
 from upcall.gateway.session import _batches
 from upcall.gateway.session._calls import Call, Calls
 from upcall.gateway.session._declaring import in_initialize, in_meta, version_of
@@ -30,6 +30,9 @@ from upcall.gateway.session._rounds import Rounds
 from upcall.gateway.session._taken import Taken
 from upcall.gateway.session.actions import Action, Lane, Outcome, ToClient, ToServer
 from upcall.gateway.session.terms import Terms
+
+if TYPE_CHECKING:
+    from upcall.gateway.sealing import Sealer
 
 __all__ = ["Session"]
 
