@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.measure import Outcome, Table, paired, spread, turns
 from benchmarks.peers import ANSWER, LEGACY, MODERN, PROMPT, TEXT
-from benchmarks.store import _postgres_maker, _sqlite_maker
+from benchmarks.stores import postgres_maker, sqlite_maker
 from upcall.host import Host
 from upcall.host.policy import parse_policy
 from upcall.models import Completion, Usage
@@ -103,12 +103,12 @@ def run(quick: bool, say: Callable[[str], None]) -> Outcome:
     """Measure calls of the official client, then the host alone."""
     outcome = Outcome()
     with ExitStack() as stack:
-        sqlite = _sqlite_maker(stack)
+        sqlite = sqlite_maker(stack)
         say("in a client, in memory")
         asyncio.run(_in_clients(sqlite, quick, outcome))
         stores = {"SQLite, in memory": lambda: ":memory:", "SQLite, a file": sqlite}
         try:
-            stores["PostgreSQL"] = stack.enter_context(_postgres_maker())
+            stores["PostgreSQL"] = stack.enter_context(postgres_maker())
         except Exception as error:  # whatever is in the way: this one is then not measured
             outcome.missing["PostgreSQL"] = f"no server to be had ({type(error).__name__})"
         say("by itself")

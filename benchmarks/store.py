@@ -1,27 +1,23 @@
 """``store``: what writing the record costs, and whether it stays quick to list when it is long.
 
-SQLite on this machine's disk, and PostgreSQL where one is to be had: 127.0.0.1, or what UPCALL_TEST_POSTGRES names.
+SQLite on this machine's disk, and PostgreSQL where one is to be had.
 Every write counted here is on the disk before its caller goes on, in both.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
 import sqlite3
-import tempfile
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 from benchmarks.measure import Goal, Outcome, Table, paired, spread, turns
+from benchmarks.stores import postgres_maker, sqlite_maker
 from upcall.store import Amount, Cursor, Exceeded, Filter, Intent, Limit, Store, open_store
 from upcall.store import Outcome as Ending
 from upcall.store._dialect import for_postgres
@@ -32,10 +28,9 @@ TITLE = "store: the record, in SQLite and PostgreSQL"
 
 _TOGETHER = 64
 _FEW = 1_000
-_MANY = {True: 100_000, False: 1_000_000}
+_MANY = 1_000_000
 _FLAT = 2.0
 """How much slower than among a thousand a page may be and count as quick: indexes get deeper, caches colder."""
-_SERVER = "UPCALL_TEST_POSTGRES"
 
 _LIMITS = [
     Limit(key="overall", window="month", micro_usd=10**14),
@@ -115,16 +110,16 @@ def run(quick: bool, say: Callable[[str], None]) -> Outcome:
     """Measure writing, then listing."""
     outcome = Outcome()
     with ExitStack() as stack:
-        makers: dict[str, Callable[[], str]] = {"SQLite": _sqlite_maker(stack)}
+        makers: dict[str, Callable[[], str]] = {"SQLite": sqlite_maker(stack)}
         try:
-            makers["PostgreSQL"] = stack.enter_context(_postgres_maker())
+            makers["PostgreSQL"] = stack.enter_context(postgres_maker())
         except Exception as error:  # whatever is in the way: this one is then not measured
             outcome.missing["PostgreSQL"] = f"no server to be had ({type(error).__name__})"
         say("writing")
         asyncio.run(_writing({name: make() for name, make in makers.items()}, quick, outcome))
         addresses = {}
         for name, make in makers.items():
-            for number in (_FEW, _MANY[quick]):
+            for number in (_FEW, _MANY):
                 say(f"{name}: filling in {number:,} records")
                 addresses[name, number] = make()
                 asyncio.run(_fill(addresses[name, number], number))
@@ -163,7 +158,7 @@ async def _writing(addresses: dict[str, str], quick: bool, outcome: Outcome) -> 
 
 async def _listing(addresses: dict[tuple[str, int], str], quick: bool, outcome: Outcome) -> None:
     rounds = 5 if quick else 20
-    many = _MANY[quick]
+    many = _MANY
     names = list(dict.fromkeys(name for name, _ in addresses))
     blocks: dict[tuple[str, int, str], list[float]] = defaultdict(list)
     async with _opened(addresses) as stores:
@@ -233,29 +228,3 @@ async def _fill(url: str, number: int) -> None:
         server.execute(for_postgres(_FILL[0]), (number,))
         server.execute(_FILL[1])
         server.execute("VACUUM ANALYZE")
-
-
-def _sqlite_maker(stack: ExitStack) -> Callable[[], str]:
-    folder = stack.enter_context(tempfile.TemporaryDirectory())
-    return lambda: str(Path(folder) / f"{secrets.token_hex(4)}.db")
-
-
-@contextmanager
-def _postgres_maker() -> Iterator[Callable[[], str]]:
-    """Makes databases, which go in the end."""
-    import psycopg
-
-    address = os.environ.get(_SERVER) or "postgresql://postgres@127.0.0.1:5432/postgres"
-    made: list[str] = []
-    with psycopg.connect(address, autocommit=True, connect_timeout=5) as server:
-
-        def make() -> str:
-            made.append(f"upcall_bench_{secrets.token_hex(4)}")
-            server.execute(f'CREATE DATABASE "{made[-1]}"')
-            return urlunsplit(urlsplit(address)._replace(path=f"/{made[-1]}"))
-
-        try:
-            yield make
-        finally:
-            for name in made:
-                server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upcall.errors import LimitExceeded
-from upcall.host.limits import Counters
+from upcall.host.limits import Counters, check_result
 from upcall.host.limits.counting import FORGOTTEN
 from upcall.host.policy import Rules, parse_policy
 
@@ -59,8 +59,6 @@ def test_a_tool_call_has_so_many_samples_and_then_no_more() -> None:
     assert [admitted(counters, two, float(n), "call 1") for n in range(3)] == [True, True, False]
     assert admitted(counters, two, 3.0, "call 2"), "another call has its own"
     assert admitted(counters, two, 3.0), "a request without a call cannot be held against one"
-    counters.close("logs", "call 1")
-    assert admitted(counters, two, 4.0, "call 1")
 
 
 def test_calls_of_two_servers_that_share_an_id_are_two_calls() -> None:
@@ -85,38 +83,20 @@ def test_what_is_refused_counts_nowhere() -> None:
 
 
 def test_a_result_may_carry_so_many_requests() -> None:
-    counters, three = Counters(), rules(requests_per_result=3)
-    counters.result(three, at=0.0, requests=3, call=1)
+    three = rules(requests_per_result=3)
+    check_result(three, requests=3)
     with pytest.raises(LimitExceeded) as caught:
-        counters.result(three, at=0.0, requests=200, call=1)
+        check_result(three, requests=200)
     assert caught.value.limit == "limits.requests_per_result"
     assert str(caught.value) == "Too many sampling requests in one result: at most 3 are taken."
 
 
 def test_a_call_may_come_back_so_often() -> None:
-    counters, two = Counters(), rules(rounds_per_call=2)
-    for at in (0.0, 1.0):
-        counters.result(two, at=at, requests=1, call=1)
+    two = rules(rounds_per_call=2)
+    for number in (1, 2, None):
+        check_result(two, requests=1, round=number)
     with pytest.raises(LimitExceeded, match="Too many rounds of sampling in one call: at most 2 are taken"):
-        counters.result(two, at=2.0, requests=1, call=1)
-    counters.result(two, at=2.0, requests=1, call=2)
-    counters.result(two, at=2.0, requests=1)
-
-
-def test_a_place_is_taken_and_given_back() -> None:
-    counters, two = Counters(), rules(concurrent=2)
-    assert [counters.start(two) for _ in range(3)] == [True, True, False]
-    assert counters.start(rules("other", concurrent=2))
-    counters.finish("logs")
-    assert counters.start(two)
-
-
-def test_a_place_that_nobody_holds_cannot_be_given_back() -> None:
-    counters = Counters()
-    assert counters.start(rules())
-    counters.finish("logs")
-    with pytest.raises(ValueError, match="nothing of logs is running"):
-        counters.finish("logs")
+        check_result(two, requests=1, round=3)
 
 
 def test_unlimited_is_unlimited() -> None:
@@ -124,8 +104,7 @@ def test_unlimited_is_unlimited() -> None:
     counters, free = Counters(), rules(**dict.fromkeys(keys, "unlimited"))
     for _ in range(200):
         counters.admit(free, at=0.0, call=1)
-        counters.result(free, at=0.0, requests=10_000, call=1)
-        assert counters.start(free)
+    check_result(free, requests=10_000, round=10_000)
 
 
 def test_a_limit_that_is_lowered_holds_at_once() -> None:
@@ -152,16 +131,3 @@ def test_no_window_of_sixty_seconds_ever_holds_more_than_the_limit(
     for end, server in passed:
         within = Counter(name for time, name in passed if end - 60 < time <= end)
         assert within[server] <= most
-
-
-@given(st.integers(1, 4), st.lists(st.booleans(), max_size=60))
-def test_what_runs_is_never_more_than_the_limit(most: int, steps: list[bool]) -> None:
-    counters, running = Counters(), 0
-    for start in steps:
-        if start:
-            taken = counters.start(rules(concurrent=most))
-            assert taken is (running < most)
-            running += taken
-        elif running:
-            counters.finish("logs")
-            running -= 1

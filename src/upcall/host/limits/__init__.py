@@ -2,7 +2,7 @@
 
 ::
 
-    a result with requests ──Counters.result──▶ each request ──apply_limits──▶ Counters.admit ──▶ Counters.start
+    a result with requests ──check_result──▶ each request ──apply_limits──▶ Counters.admit
 
 The refusals are `LimitExceeded`: the message tells the server what was too much, ``detail`` tells the operator which
 key of which file says so, and how to raise it.

@@ -1,12 +1,11 @@
 """`Counters`: limits on how many. One object for all servers, no clock of its own.
 
 A request is *admitted* once, when it arrives: it counts in the last 60 seconds of its server and in the tool call it
-belongs to. Then it *starts*, as soon as its server has a place free, and is *finished* exactly once. Waiting between
-the two is the caller's: ``concurrent`` delays, all other limits refuse. A tool call is *open* from the first request
-or result that names it until `close`, or until nothing has been heard of it for `FORGOTTEN` seconds.
+belongs to. A tool call is *open* from the first request that names it until nothing has been heard of it for
+`FORGOTTEN` seconds. How many requests run at one time is the matter of whoever calls the models.
 
-Invariants: what is refused has counted nowhere; the running requests of a server are never more than its
-``concurrent``; memory is bounded by the limits, the open calls and the number of servers.
+Invariants: what is refused has counted nowhere; memory is bounded by the limits, the open calls and the number of
+servers.
 """
 
 from __future__ import annotations
@@ -30,11 +29,10 @@ FORGOTTEN = 3600.0
 
 
 class _Call:
-    __slots__ = ("rounds", "samples", "seen")
+    __slots__ = ("samples", "seen")
 
     def __init__(self) -> None:
         self.samples = 0
-        self.rounds = 0
         self.seen = 0.0
 
 
@@ -43,19 +41,7 @@ class Counters:
 
     def __init__(self) -> None:
         self._recent: dict[str, deque[float]] = {}
-        self._running: dict[str, int] = {}
         self._calls: dict[tuple[str, Hashable], _Call] = {}  # least recently heard of first
-
-    def result(self, rules: Rules, *, at: float, requests: int, call: Hashable | None = None) -> None:
-        """An ``input_required`` result has arrived that carries so many sampling requests; one more round of ``call``.
-
-        Raises:
-            LimitExceeded: ``requests_per_result`` or ``rounds_per_call``.
-        """
-        counted = self._call(rules.server, call, at)
-        check_result(rules, requests=requests, round=counted.rounds + 1 if counted is not None else None)
-        if counted is not None:
-            counted.rounds += 1
 
     def admit(self, rules: Rules, *, at: float, call: Hashable | None = None) -> None:
         """A request has arrived.
@@ -87,32 +73,6 @@ class Counters:
         if counted is not None:
             counted.samples += 1
 
-    def start(self, rules: Rules) -> bool:
-        """Take a place of the server's ``concurrent`` ones; false when none is free now. Every true owes a `finish`."""
-        running = self._running.get(rules.server, 0)
-        if rules.limits.concurrent is not None and running >= rules.limits.concurrent:
-            return False
-        self._running[rules.server] = running + 1
-        return True
-
-    def finish(self, server: str) -> None:
-        """Give a place back.
-
-        Raises:
-            ValueError: There is none to give back.
-        """
-        running = self._running.get(server, 0)
-        if not running:
-            raise ValueError(f"nothing of {server} is running")
-        if running > 1:
-            self._running[server] = running - 1
-        else:
-            del self._running[server]
-
-    def close(self, server: str, call: Hashable) -> None:
-        """The tool call is over; its counts are forgotten."""
-        self._calls.pop((server, call), None)
-
     def _call(self, server: str, call: Hashable | None, at: float) -> _Call | None:
         while self._calls and (oldest := next(iter(self._calls.items())))[1].seen <= at - FORGOTTEN:
             del self._calls[oldest[0]]
@@ -125,7 +85,7 @@ class Counters:
 
 
 def check_result(rules: Rules, *, requests: int, round: int | None = None) -> None:
-    """Hold one ``input_required`` result to the limits, where somebody else counts.
+    """Hold one ``input_required`` result to the limits.
 
     Args:
         rules: Of the server that asks.
