@@ -77,6 +77,8 @@ class Endpoint:
         """Without user, password, query and fragment: this much may be shown."""
         self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.is_home = provider.is_home(self.url)
+        self.is_given = bool(base_url) and not self.is_home
+        """Whether it was given in code or in a model string, and is another than the provider's own."""
         self._provider = provider
         self._own_key = api_key
         self._may_use_variable = self.is_home or _same_origin(url, configured)

@@ -60,10 +60,12 @@ class ProviderModel(ABC):
     _key_optional: ClassVar[bool] = False
     """Whether a server other than the provider's own may do without a key."""
 
-    def __init__(self, model: str, *, api_key: str | None, base_url: str | None, timeout: float | None) -> None:
-        if not model:
+    def __init__(
+        self, name: str, *, api_key: str | None = None, base_url: str | None = None, timeout: float | None = None
+    ) -> None:
+        if not name:
             raise ConfigurationError(f"The name of {self._provider.title}'s model is missing.")
-        self._model = model
+        self._model = name
         self._endpoint = Endpoint(self._provider, base_url=base_url, api_key=api_key)
         self._timeout = DEFAULT_TIMEOUT if timeout is None else timeout
         self._reasoning = Reasoning()

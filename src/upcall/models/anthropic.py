@@ -44,16 +44,6 @@ class AnthropicModel(ProviderModel):
     _provider = ANTHROPIC
     _prefix = "anthropic"
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        timeout: float | None = None,
-    ) -> None:
-        super().__init__(name, api_key=api_key, base_url=base_url, timeout=timeout)
-
     def _connect(self, sdk: ModuleType) -> Client:
         return SdkClient(sdk, sdk.AsyncAnthropic, self._endpoint, path="/v1/messages", timeout=self._timeout)
 

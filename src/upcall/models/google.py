@@ -52,11 +52,6 @@ class GoogleModel(ProviderModel):
     _provider = GOOGLE
     _prefix = "google"
 
-    def __init__(
-        self, name: str, *, api_key: str | None = None, base_url: str | None = None, timeout: float | None = None
-    ) -> None:
-        super().__init__(name, api_key=api_key, base_url=base_url, timeout=timeout)
-
     def _connect(self, sdk: ModuleType) -> Client:
         return _GenaiClient(sdk, self._endpoint, timeout=self._timeout)
 

@@ -32,21 +32,10 @@ class _AnyOpenAI(ProviderModel):
     _key_optional = True
     _path: ClassVar[str]
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        timeout: float | None = None,
-    ) -> None:
-        super().__init__(name, api_key=api_key, base_url=base_url, timeout=timeout)
-        self._shown = f"@{self._endpoint.url}" if base_url and not self._endpoint.is_home else ""
-
     @property
     def name(self) -> str:
         """The model string, with ``@<base_url>`` where one was given, without its credentials and query."""
-        return super().name + self._shown
+        return super().name + (f"@{self._endpoint.url}" if self._endpoint.is_given else "")
 
     def _connect(self, sdk: ModuleType) -> Client:
         return SdkClient(sdk, sdk.AsyncOpenAI, self._endpoint, path=self._path, timeout=self._timeout)

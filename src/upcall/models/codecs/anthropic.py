@@ -15,13 +15,14 @@ from upcall.errors import UnsupportedContent
 from upcall.models.base import Completion, Usage
 from upcall.models.codecs import quirks
 from upcall.models.codecs._answer import camel, completion, parsed
-from upcall.models.codecs._encoded import Encoded, Notes, Recall, nothing_recalled, start
+from upcall.models.codecs._draft import Draft
+from upcall.models.codecs._encoded import Encoded, Notes, Recall, nothing_recalled
 from upcall.models.codecs._media import COMMON_IMAGES, checked_image
 from upcall.models.codecs._names import CallIds, ToolNames
-from upcall.models.codecs._numbers import Count, temperature_within
+from upcall.models.codecs._numbers import Count
 from upcall.models.codecs._results import Readable, readable
 from upcall.models.codecs._stops import AnswerBlock, divide
-from upcall.models.codecs._turns import Turn, turns_of
+from upcall.models.codecs._turns import Turn
 from upcall.wire import (
     AudioContent,
     ImageContent,
@@ -63,21 +64,16 @@ def encode(
         InvalidRequest: The request breaks a rule of the protocol.
         UnsupportedContent: Audio, an image of another type, a resource that is neither text nor image.
     """
-    notes = start(request)
     refused = refused | quirks.refused_by(quirks.ANTHROPIC, model)
-    names = ToolNames(request, limit=_NAME_LIMIT, notes=notes)
-    turns = turns_of(request, notes, is_empty=_is_empty, prefill=quirks.PREFILL not in refused)
+    draft = Draft(request, model=model, refused=refused, name_limit=_NAME_LIMIT, is_empty=_is_empty)
+    notes, names = draft.notes, draft.names
     body: dict[str, Any] = {"model": model, "max_tokens": request.max_tokens}
-    if request.system_prompt is not None:
-        if _is_empty(request.system_prompt):
-            notes.add("systemPrompt", "dropped", "Empty text is not sent.")
-        else:
-            body["system"] = request.system_prompt
-    body["messages"] = _Messages(names, notes, recall).of(turns)
+    if (system_prompt := draft.system_prompt()) is not None:
+        body["system"] = system_prompt
+    body["messages"] = _Messages(names, notes, recall).of(draft.turns)
     _trim_prefill(body["messages"], notes)
-    temperature = temperature_within(request.temperature, 1.0, notes, refused="temperature" in refused)
     headers = {}
-    if temperature is not None:
+    if (temperature := draft.temperature(1.0)) is not None:
         body["temperature"] = temperature
         headers["anthropic-version"] = VERSION_WITH_TEMPERATURE
     # A sequence of white space alone is refused.
@@ -86,15 +82,7 @@ def encode(
     if stops:
         body["stop_sequences"] = stops
     _add_tools(body, request, names, notes)
-    return Encoded(
-        model=model,
-        body=body,
-        headers=headers,
-        adjustments=notes.all(),
-        names=names.inward,
-        cut_at=cut_at,
-        negotiable=quirks.negotiable(_NEGOTIABLE & body.keys(), turns),
-    )
+    return draft.encoded(body, cut_at=cut_at, negotiable=_NEGOTIABLE & body.keys(), headers=headers)
 
 
 def _is_empty(text: str) -> bool:

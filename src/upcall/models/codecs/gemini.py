@@ -10,16 +10,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from upcall.models.codecs import quirks
-from upcall.models.codecs._encoded import Encoded, Notes, Recall, nothing_recalled, start
+from upcall.models.codecs._draft import Draft
+from upcall.models.codecs._encoded import Encoded, Notes, Recall, nothing_recalled
 from upcall.models.codecs._gemini_answer import decode, reasoning_of
 from upcall.models.codecs._media import checked_audio, checked_image
 from upcall.models.codecs._names import CallIds, ToolNames
-from upcall.models.codecs._numbers import temperature_within
 from upcall.models.codecs._results import Placed, Readable, spoken
 from upcall.models.codecs._schemas import reduced
 from upcall.models.codecs._stops import divide
-from upcall.models.codecs._turns import Turn, turns_of
+from upcall.models.codecs._turns import Turn
 from upcall.wire import AudioContent, ImageContent, SamplingRequest, TextContent, Tool, ToolResult, ToolUse
 
 __all__ = ["decode", "encode", "reasoning_of"]
@@ -56,18 +55,14 @@ def encode(
         InvalidRequest: The request breaks a rule of the protocol.
         UnsupportedContent: An image or a sound of another type, a resource that is neither text, image nor sound.
     """
-    notes = start(request)
-    names = ToolNames(request, limit=_NAME_LIMIT, notes=notes, any_start=False)
-    turns = turns_of(request, notes, is_empty=lambda text: not text, prefill=quirks.PREFILL not in refused)
+    draft = Draft(request, model=model, refused=refused, name_limit=_NAME_LIMIT, any_start=False)
+    notes, names = draft.notes, draft.names
     signed = _WANTS_SIGNATURES.search(model) is not None
-    body: dict[str, Any] = {"contents": _Contents(names, notes, recall, signed=signed).of(turns)}
-    if request.system_prompt:
-        body["systemInstruction"] = {"parts": [{"text": request.system_prompt}]}
-    elif request.system_prompt is not None:
-        notes.add("systemPrompt", "dropped", "Empty text is not sent.")
+    body: dict[str, Any] = {"contents": _Contents(names, notes, recall, signed=signed).of(draft.turns)}
+    if (system_prompt := draft.system_prompt()) is not None:
+        body["systemInstruction"] = {"parts": [{"text": system_prompt}]}
     settings: dict[str, Any] = {"maxOutputTokens": request.max_tokens}
-    temperature = temperature_within(request.temperature, 2.0, notes, refused="temperature" in refused)
-    if temperature is not None:
+    if (temperature := draft.temperature(2.0)) is not None:
         settings["temperature"] = temperature
     can_stop = "stopSequences" not in refused
     stops, cut_at = divide(request.stop_sequences, notes, takes=lambda _: can_stop, most=_MOST_STOPS)
@@ -79,14 +74,7 @@ def encode(
         body["tools"] = [{"functionDeclarations": declared}]
         if request.tool_choice is not None:
             body["toolConfig"] = {"functionCallingConfig": {"mode": _CHOICES[request.tool_choice.mode]}}
-    return Encoded(
-        model=model,
-        body=body,
-        adjustments=notes.all(),
-        names=names.inward,
-        cut_at=cut_at,
-        negotiable=quirks.negotiable(_NEGOTIABLE & settings.keys(), turns),
-    )
+    return draft.encoded(body, cut_at=cut_at, negotiable=_NEGOTIABLE & settings.keys())
 
 
 def _tool(index: int, tool: Tool, names: ToolNames, notes: Notes) -> dict[str, Any]:

@@ -15,13 +15,13 @@ import msgspec
 from upcall.errors import InvalidRequest
 from upcall.models.codecs import quirks
 from upcall.models.codecs._chat_answer import decode, reasoning_of
-from upcall.models.codecs._encoded import Encoded, Notes, Recall, nothing_recalled, start
+from upcall.models.codecs._draft import Draft
+from upcall.models.codecs._encoded import Encoded, Notes, Recall, nothing_recalled
 from upcall.models.codecs._media import COMMON_IMAGES, audio_format, checked_image, data_url
 from upcall.models.codecs._names import CallIds, ToolNames
-from upcall.models.codecs._numbers import temperature_within
 from upcall.models.codecs._results import Placed, Readable, failed, spoken
 from upcall.models.codecs._stops import divide
-from upcall.models.codecs._turns import Turn, turns_of
+from upcall.models.codecs._turns import Turn
 from upcall.wire import (
     AudioContent,
     ImageContent,
@@ -76,19 +76,15 @@ def encode(
         InvalidRequest: The request breaks a rule of the protocol.
         UnsupportedContent: Audio other than WAV and MP3, an image of another type, a resource that is neither.
     """
-    notes = start(request)
     refused = refused | quirks.refused_by(quirks.OPENAI, model)
-    names = ToolNames(request, limit=_NAME_LIMIT, notes=notes)
-    turns = turns_of(request, notes, is_empty=lambda text: not text, prefill=quirks.PREFILL not in refused)
-    messages = _Messages(dialect, names, notes, recall).of(turns)
-    if request.system_prompt:
-        messages.insert(0, {"role": "system", "content": request.system_prompt})
-    elif request.system_prompt is not None:
-        notes.add("systemPrompt", "dropped", "Empty text is not sent.")
+    draft = Draft(request, model=model, refused=refused, name_limit=_NAME_LIMIT)
+    notes, names = draft.notes, draft.names
+    messages = _Messages(dialect, names, notes, recall).of(draft.turns)
+    if (system_prompt := draft.system_prompt()) is not None:
+        messages.insert(0, {"role": "system", "content": system_prompt})
     body: dict[str, Any] = {"model": model, "messages": messages}
     body[_limit_name(dialect, refused, notes)] = request.max_tokens
-    temperature = temperature_within(request.temperature, 2.0, notes, refused="temperature" in refused)
-    if temperature is not None:
+    if (temperature := draft.temperature(2.0)) is not None:
         body["temperature"] = temperature
     can_stop = "stop" not in refused
     stops, cut_at = divide(request.stop_sequences, notes, takes=lambda _: can_stop, most=_MOST_STOPS)
@@ -98,14 +94,7 @@ def encode(
         body["tools"] = [_tool(tool, names) for tool in request.tools]
         if request.tool_choice is not None:
             body["tool_choice"] = request.tool_choice.mode
-    return Encoded(
-        model=model,
-        body=body,
-        adjustments=notes.all(),
-        names=names.inward,
-        cut_at=cut_at,
-        negotiable=quirks.negotiable(_NEGOTIABLE & body.keys(), turns),
-    )
+    return draft.encoded(body, cut_at=cut_at, negotiable=_NEGOTIABLE & body.keys())
 
 
 def _limit_name(dialect: Dialect, refused: frozenset[str], notes: Notes) -> str:

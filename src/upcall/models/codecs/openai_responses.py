@@ -14,14 +14,14 @@ import msgspec
 
 from upcall.errors import UnsupportedContent
 from upcall.models.codecs import quirks
-from upcall.models.codecs._encoded import Encoded, Notes, Recall, nothing_recalled, start
+from upcall.models.codecs._draft import Draft
+from upcall.models.codecs._encoded import Encoded, Notes, Recall, nothing_recalled
 from upcall.models.codecs._media import COMMON_IMAGES, checked_image, data_url
 from upcall.models.codecs._names import CallIds, ToolNames
-from upcall.models.codecs._numbers import temperature_within
 from upcall.models.codecs._responses_answer import decode, reasoning_of
 from upcall.models.codecs._results import Placed, Readable, failed, readable
 from upcall.models.codecs._stops import divide
-from upcall.models.codecs._turns import Turn, turns_of
+from upcall.models.codecs._turns import Turn
 from upcall.wire import AudioContent, ImageContent, SamplingRequest, TextContent, Tool, ToolResult, ToolUse
 
 __all__ = ["COMPATIBLE", "OPENAI", "Dialect", "decode", "encode", "reasoning_of"]
@@ -69,18 +69,15 @@ def encode(
         InvalidRequest: The request breaks a rule of the protocol.
         UnsupportedContent: Audio, an image of another type, a resource that is neither text nor image.
     """
-    notes = start(request)
     refused = refused | quirks.refused_by(quirks.OPENAI, model)
-    names = ToolNames(request, limit=_NAME_LIMIT, notes=notes)
-    turns = turns_of(request, notes, is_empty=lambda text: not text, prefill=quirks.PREFILL not in refused)
-    body: dict[str, Any] = {"model": model, "store": False, "input": _Items(dialect, names, notes, recall).of(turns)}
-    if request.system_prompt:
-        body["instructions"] = request.system_prompt
-    elif request.system_prompt is not None:
-        notes.add("systemPrompt", "dropped", "Empty text is not sent.")
+    draft = Draft(request, model=model, refused=refused, name_limit=_NAME_LIMIT)
+    notes, names = draft.notes, draft.names
+    items = _Items(dialect, names, notes, recall).of(draft.turns)
+    body: dict[str, Any] = {"model": model, "store": False, "input": items}
+    if (system_prompt := draft.system_prompt()) is not None:
+        body["instructions"] = system_prompt
     body["max_output_tokens"] = _limit(request.max_tokens, dialect, notes)
-    temperature = temperature_within(request.temperature, 2.0, notes, refused="temperature" in refused)
-    if temperature is not None:
+    if (temperature := draft.temperature(2.0)) is not None:
         body["temperature"] = temperature
     # Without tools there is no tool use to keep reasoning for. Models that do not reason may refuse it.
     if request.tools and dialect.encrypts and _INCLUDE not in refused:
@@ -90,14 +87,7 @@ def encode(
         body["tools"] = [_tool(tool, names) for tool in request.tools]
         if request.tool_choice is not None:
             body["tool_choice"] = request.tool_choice.mode
-    return Encoded(
-        model=model,
-        body=body,
-        adjustments=notes.all(),
-        names=names.inward,
-        cut_at=cut_at,
-        negotiable=quirks.negotiable(_NEGOTIABLE & body.keys(), turns),
-    )
+    return draft.encoded(body, cut_at=cut_at, negotiable=_NEGOTIABLE & body.keys())
 
 
 def _limit(asked: int, dialect: Dialect, notes: Notes) -> int:
