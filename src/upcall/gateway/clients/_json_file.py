@@ -123,10 +123,14 @@ class JsonFile:
 
     def _removed(self, node: Node, member: Member) -> Iterator[Edit]:
         before = node.members[: node.members.index(member)]
-        start = member.start
+        start, end = member.start, member.node.end if member.comma is None else member.comma + 1
         if before and before[-1].comma is not None and member.comma is None:  # the last one: the comma before it goes
-            yield Edit(before[-1].comma, before[-1].comma + 1, "")
-        yield Edit(start, member.node.end if member.comma is None else member.comma + 1, "")
+            comma = before[-1].comma
+            if self.text[comma + 1 : start].isspace():
+                start = comma
+            else:
+                yield Edit(comma, comma + 1, "")
+        yield Edit(start, end, "")
 
     def _args_after(self, member: Member, arguments: tuple[str, ...]) -> Edit:
         return Edit(member.node.end, member.node.end, f',{self._gap(member) or " "}"args": [{_listed(arguments)}]')

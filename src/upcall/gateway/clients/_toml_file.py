@@ -55,10 +55,12 @@ class TomlFile:
         entry: Any = document[_TABLE][path[1]]
         if isinstance(plan, Program):
             entry["command"] = plan.command
-            if "args" in entry:
+            if "args" in entry and {"\n", "#"} & set(entry["args"].as_string()):
                 _put_first(entry["args"], plan.front)
+            elif "args" in entry:
+                entry["args"] = _array((*plan.front, *self.entries[path]["args"]))
             else:
-                entry.add("args", _array(plan.front))
+                entry["args"] = _array(plan.front)
             expected = {**self.entries[path], "command": plan.command}
             expected["args"] = [*plan.front, *self.entries[path].get("args", [])]
             return self._checked(document, path, expected)
@@ -66,15 +68,15 @@ class TomlFile:
         command.trivia.comment_ws = entry[plan.url_key].trivia.comment_ws
         command.trivia.comment = entry[plan.url_key].trivia.comment
         _removed(entry, plan.url_key)
-        entry.add("command", command)
-        entry.add("args", _array(plan.arguments))
+        entry["command"] = command
+        entry["args"] = _array(plan.arguments)
         if "type" in entry:
             entry["type"] = "stdio"
         if plan.headers_key is not None:
             _removed(entry, plan.headers_key)
         if plan.headers:
             if "env" not in entry:
-                entry.add("env", tomlkit.inline_table())
+                entry["env"] = tomlkit.inline_table()
             for variable, value in plan.headers.values():
                 entry["env"][variable] = value
         return self._checked(document, path, None)
@@ -87,7 +89,7 @@ class TomlFile:
         for key in [key for key in entry if key not in was]:
             _removed(entry, key)
         for key, value in was.items():
-            if key not in entry or entry[key].unwrap() != value:
+            if key not in entry or self.entries[path][key] != value:
                 entry[key] = _inline(value)
         return self._checked(document, path, was)
 
