@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.gateway.clients.configs import configs, written
 from upcall.gateway.clients._jsonc import Edit, Node, NotJson, parse, spliced
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_it_reads_what_was_written_and_knows_where_each_value_stands(data: st.DataObject) -> None:
     value = data.draw(configs())
@@ -31,6 +32,7 @@ def test_it_reads_what_was_written_and_knows_where_each_value_stands(data: st.Da
     check(root)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text('{}[]":,/*\\ \n1ae-.', max_size=30))
 def test_what_python_reads_as_json_is_read_the_same_and_nothing_crashes(text: str) -> None:
     try:

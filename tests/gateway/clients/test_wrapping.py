@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.gateway.clients.configs import configs, written
@@ -26,6 +26,7 @@ def servers(value: dict[str, Any]) -> dict[str, Any]:
     return table
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_unwrapping_gives_the_same_bytes_and_wrapping_twice_changes_nothing(data: st.DataObject) -> None:
     text = data.draw(written(data.draw(configs())))
@@ -35,6 +36,7 @@ def test_unwrapping_gives_the_same_bytes_and_wrapping_twice_changes_nothing(data
     assert (again.after.text, again.changed) == (now, ())
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_an_entry_becomes_what_the_gateway_needs_and_the_rest_stays(data: st.DataObject) -> None:
     value = data.draw(configs())
@@ -70,6 +72,7 @@ def test_an_entry_becomes_what_the_gateway_needs_and_the_rest_stays(data: st.Dat
             assert not {"headers", "url"} & set(entry)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_what_was_forgotten_is_rebuilt_from_the_arguments(data: st.DataObject) -> None:
     value = data.draw(configs())
@@ -90,6 +93,7 @@ def _bare(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key not in ("args", "env", "headers") or value}
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_what_changed_around_an_entry_stays(data: st.DataObject) -> None:
     text = data.draw(written(data.draw(configs())))
@@ -135,4 +139,12 @@ def test_only_an_entry_that_runs_upcalls_gateway_counts_as_wrapped() -> None:
     assert unwound({"command": "python3", "args": ["-m", "upcall.cli", *arguments]}) == {"command": "x"}
     assert unwound({"command": "other", "args": arguments}) is None
     assert unwound({"command": "upcall", "args": ["gateway", "--listen", "h:1"]}) is None
-    assert unwound({"command": "upcall", "args": ["gateway", "--name", "a", "--upstream", "u", "--other", "x"]}) is None
+    assert unwound({"command": "upcall", "args": ["gateway"]}) is None
+
+
+def test_an_entry_that_a_person_put_behind_the_gateway_counts_too() -> None:
+    for arguments in (["--model=m", "--name", "a", "--", "x"], ["--", "x"], ["--private-env", "--", "--", "x"], ["x"]):
+        assert unwound({"command": "upcall", "args": ["gateway", *arguments]}) == {"command": "x"}
+    arguments = ["gateway", "--upstream=https://a.example", "--header-env", "H", "--model", "m"]
+    entry = {"command": "upcall", "args": arguments, "env": {"H": "X-Key: 1", "B": "2"}}
+    assert unwound(entry) == {"url": "https://a.example", "headers": {"X-Key": "1"}, "env": {"B": "2"}}

@@ -2,7 +2,8 @@
 
 A wrapped entry starts ``LAUNCHER… gateway --name NAME [--policy FILE]`` and then either ``-- COMMAND ARGS…`` (the
 program that it started before) or ``--upstream URL [--header-env VARIABLE]…`` (the address that it named before; each
-variable holds ``Header: value`` and stands in the entry's own ``env``). `unwound` reads exactly this form.
+variable holds ``Header: value`` and stands in the entry's own ``env``). `unwound` reads this form, and what a person
+makes of it by hand: other options of the gateway, in any order.
 """
 
 from __future__ import annotations
@@ -178,18 +179,26 @@ def unwound(entry: Any, like: Mapping[str, Any] | None = None) -> dict[str, Any]
     at = words.index("gateway")
     if not names_upcall((entry["command"], *words[:at])):
         return None
-    match words[at + 1 :]:
-        case ["--name", _, "--policy", _, *rest] | ["--name", _, *rest]:
-            pass
-        case _:
-            return None
-    match rest:
-        case ["--", command, *arguments]:
-            kept = {"command": command, "args": arguments}
-            return {key: kept.get(key, value) for key, value in entry.items() if key != "args" or arguments}
-        case ["--upstream", url, *options] if set(options[::2]) <= {"--header-env"} and len(options) % 2 == 0:
-            return _address(entry, url, options[1::2], like or {})
+    options, program = _options(words[at + 1 :])
+    if "--listen" in options:
+        return None
+    if program:
+        kept: dict[str, Any] = {"command": program[0], "args": program[1:]}
+        return {key: kept.get(key, value) for key, value in entry.items() if key != "args" or program[1:]}
+    if options.get("--upstream"):
+        return _address(entry, options["--upstream"][-1], options.get("--header-env", []), like or {})
     return None
+
+
+def _options(words: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """The gateway's options with their values, and the command after them. All its options take a value."""
+    options: dict[str, list[str]] = {}
+    at = 0
+    while at < len(words) and words[at].startswith("--") and words[at] != "--":
+        option, equals, value = words[at].partition("=")
+        options.setdefault(option, []).append(value if equals else "".join(words[at + 1 : at + 2]))
+        at += 1 if equals else 2
+    return options, list(words[at + (words[at : at + 1] == ["--"]) :])
 
 
 def _address(entry: Mapping[str, Any], url: str, variables: Sequence[str], like: Mapping[str, Any]) -> dict[str, Any]:
