@@ -12,22 +12,27 @@ from tests.adversarial.attacker import ERAS, Attacker, scene
 from tests.host.governed import ALLOW
 from tests.host.servers import create_message
 from tests.models.facade import Facade, Misbehave, Reply
+from tests.models.providers import PROVIDERS, Provider
 from upcall.host.policy import parse_policy
-from upcall.models import OpenAIModel
 
 pytestmark = pytest.mark.anyio
 
-pytest.importorskip("openai")  # loaded now, so that it takes no request's time
+for sdk in ("openai", "anthropic", "google.genai"):
+    pytest.importorskip(sdk)  # loaded now, so that it takes no request's time
 
 PLANTED = "sk-proj-4fT9kQz2LmW8vXbN7cRd"
 PATH = "/home/provider/secret.key"
 BUDGET = '[[budget]]\nfor = "server:*"\nper = "day"\ntokens = 100000\ncalls = 100\n'
 SAID = {"error": {"message": f"Key {PLANTED} of {PATH} is of no use.", "type": "some_error"}}
 
+OPENAI = PROVIDERS[1]
 FAULTS: dict[str, tuple[Reply | Misbehave, str]] = {
     "hang": (Misbehave.HANG, "timed_out"),
     "drop": (Misbehave.DROP, "model_unavailable"),
     "half": (Misbehave.HALF, "model_unavailable"),
+    "half a chunk": (Misbehave.CHUNK, "model_unavailable"),
+    "half a stream": (Misbehave.STREAM, "model_unavailable"),
+    "stall": (Misbehave.STALL, "timed_out"),
     "401": (Reply(401, SAID), "authentication_failed"),
     "429": (Reply(429, SAID, {"Retry-After": "3600"}), "rate_limited"),
     "500": (Reply(500, SAID), "model_unavailable"),
@@ -37,24 +42,29 @@ FAULTS: dict[str, tuple[Reply | Misbehave, str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("mode", ERAS)
+@pytest.mark.parametrize(
+    ("provider", "mode"),
+    [(OPENAI, mode) for mode in ERAS] + [(one, ERAS[-1]) for one in PROVIDERS if one is not OPENAI],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
 async def test_every_fault_ends_the_call_settles_the_budget_and_gives_nothing_away(
-    mode: str, fault: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    provider: Provider, mode: str, fault: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "upcall")
     step, outcome = FAULTS[fault]
     attacker = Attacker(create_message())
     async with Facade(*[step] * 5) as facade:
-        model = OpenAIModel("m", base_url=f"{facade.url}/v1", api_key=PLANTED)
+        model = provider.model(facade.url, api_key=PLANTED)
         policy = parse_policy(f'{ALLOW}models = ["{model.name}"]\n{BUDGET}[approval]\nby = "none"\n')
-        timeout = 1.5 if fault == "hang" else 15
+        hangs = outcome == "timed_out"
+        timeout = 0.8 if hangs else 15
         async with scene(attacker, "", mode, tmp_path, model=model, policy=policy, timeout=timeout) as attack:
             await attack.attack()
             told = attack.refusal + attacker.seen
             record = await attack.record()
             (spent,) = [one for one in await attack.office.store.spent(["server:logs"]) if one.window == "day"]
             kept = attack.kept()
-        if fault == "hang":
+        if hangs:
             with anyio.fail_after(5):
                 await facade.left.wait()
         assert len(facade.seen) >= 1

@@ -23,6 +23,21 @@ class Misbehave(Enum):
     HANG = "never answer"
     DROP = "close the connection without an answer"
     HALF = "close the connection in the middle of the answer"
+    CHUNK = "close the connection in the middle of a chunk"
+    STREAM = "close the connection in the middle of a stream of events"
+    STALL = "send half of the answer, and nothing more"
+
+
+_OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+_CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n"
+_HALVES: dict[Any, bytes] = {
+    Misbehave.HALF: _OK + b'Content-Length: 1000\r\n\r\n{"half": ',
+    Misbehave.STALL: _OK + b'Content-Length: 1000\r\n\r\n{"half": ',
+    Misbehave.CHUNK: _OK + _CHUNKS + b'9\r\n{"half": \r\n3e8\r\n"of',
+    Misbehave.STREAM: _OK.replace(b"application/json", b"text/event-stream")
+    + _CHUNKS
+    + b'19\r\nevent: a\ndata: {"a": "b"}\n\r\n19\r\nevent: a\nda',
+}
 
 
 class Reply(NamedTuple):
@@ -92,16 +107,15 @@ class Facade:
         self, step: dict[str, Any] | Reply | Misbehave, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         """Whether the connection can go on."""
-        if step is Misbehave.HANG:
+        if isinstance(step, Misbehave) and step in _HALVES:
+            writer.write(_HALVES[step])
+            await writer.drain()
+        if step in (Misbehave.HANG, Misbehave.STALL):
             self.hanging.set()
             assert await reader.read() == b""
             self.left.set()
             return False
-        if step is Misbehave.DROP:
-            return False
-        if step is Misbehave.HALF:
-            writer.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"half": ')
-            await writer.drain()
+        if isinstance(step, Misbehave):
             return False
         reply = step if isinstance(step, Reply) else Reply(200, step)
         body = (reply.body if isinstance(reply.body, str) else json.dumps(reply.body)).encode()
