@@ -28,17 +28,17 @@ def reply(id: object, **result: object) -> bytes:
     return dump({"jsonrpc": "2.0", "id": id, "result": result})
 
 
-def sent(many: Multiplexer, exchange: str, frame: bytes) -> Any:
+def sent(many: Multiplexer[str], exchange: str, frame: bytes) -> Any:
     passed = many.to_server(exchange, frame)
     return None if passed is None else json.loads(passed)
 
 
-def got(many: Multiplexer, frame: bytes) -> list[tuple[object, Any]]:
+def got(many: Multiplexer[str], frame: bytes) -> list[tuple[object, Any]]:
     return [(one.exchange, one.frame and json.loads(one.frame)) for one in many.from_server(frame)]
 
 
 def test_two_clients_with_the_same_id_get_their_own_answers() -> None:
-    many = Multiplexer()
+    many: Multiplexer[str] = Multiplexer()
     ann, bob = sent(many, "ann", call(1, who="ann"))["id"], sent(many, "bob", call(1, who="bob"))["id"]
     assert ann != bob
     assert got(many, reply(bob, of="bob")) == [("bob", {"jsonrpc": "2.0", "id": 1, "result": {"of": "bob"}})]
@@ -48,7 +48,7 @@ def test_two_clients_with_the_same_id_get_their_own_answers() -> None:
 
 
 def test_progress_comes_back_under_the_clients_own_token() -> None:
-    many = Multiplexer()
+    many: Multiplexer[str] = Multiplexer()
     sent(many, "ann", call(1, _meta={"progressToken": "t", "other": 1}))
     passed = sent(many, "bob", call("x", _meta={"progressToken": "t"}))
     assert passed["params"]["_meta"]["progressToken"] == passed["id"]
@@ -59,13 +59,13 @@ def test_progress_comes_back_under_the_clients_own_token() -> None:
 
 
 def test_progress_that_nobody_asked_for_goes_nowhere() -> None:
-    many = Multiplexer()
+    many: Multiplexer[str] = Multiplexer()
     passed = sent(many, "ann", call(1))
     assert got(many, note("notifications/progress", progressToken=passed["id"], progress=1)) == []
 
 
 def test_a_cancellation_names_the_servers_number_and_only_ones_own() -> None:
-    many = Multiplexer()
+    many: Multiplexer[str] = Multiplexer()
     ann, bob = sent(many, "ann", call(1))["id"], sent(many, "bob", call("1"))["id"]
     assert sent(many, "bob", note("notifications/cancelled", requestId=1)) is None
     assert sent(many, "bob", note("notifications/cancelled", requestId=True)) is None
@@ -79,7 +79,7 @@ def test_a_cancellation_names_the_servers_number_and_only_ones_own() -> None:
 
 
 def test_who_goes_cancels_what_is_open_and_nothing_else() -> None:
-    many = Multiplexer()
+    many: Multiplexer[str] = Multiplexer()
     ann, bob = sent(many, "ann", call(1))["id"], sent(many, "bob", call(1))["id"]
     (cancelled,) = many.gone("ann")
     assert json.loads(cancelled)["params"]["requestId"] == ann
@@ -89,7 +89,7 @@ def test_who_goes_cancels_what_is_open_and_nothing_else() -> None:
 
 
 def test_a_subscription_sees_its_own_notifications_and_its_own_end() -> None:
-    many = Multiplexer()
+    many: Multiplexer[str] = Multiplexer()
     ann = sent(many, "ann", call("s", "subscriptions/listen", notifications={}))["id"]
     bob = sent(many, "bob", call("s", "subscriptions/listen", notifications={}))["id"]
     changed = note("notifications/tools/list_changed", _meta={SUBSCRIPTION: bob, "x": 1})
@@ -103,14 +103,14 @@ def test_a_subscription_sees_its_own_notifications_and_its_own_end() -> None:
 
 
 def test_the_server_cannot_cancel_an_ordinary_request() -> None:
-    many = Multiplexer()
+    many: Multiplexer[str] = Multiplexer()
     ann = sent(many, "ann", call(1))["id"]
     assert got(many, note("notifications/cancelled", requestId=ann)) == []
     assert many.open == 1
 
 
 def test_a_frame_that_names_nobody_goes_to_the_only_request_there_is() -> None:
-    many = Multiplexer()
+    many: Multiplexer[str] = Multiplexer()
     log = note("notifications/message", level="info", data="x")
     assert got(many, log) == []
     ann = sent(many, "ann", call(1))["id"]
@@ -123,7 +123,7 @@ def test_a_frame_that_names_nobody_goes_to_the_only_request_there_is() -> None:
 
 def test_what_a_cancelled_request_may_still_say_goes_to_nobody_else() -> None:
     now = [0.0]
-    many = Multiplexer(lambda: now[0])
+    many: Multiplexer[str] = Multiplexer(lambda: now[0])
     sent(many, "ann", call(1))
     many.gone("ann")
     sent(many, "bob", call(1))
@@ -134,7 +134,7 @@ def test_what_a_cancelled_request_may_still_say_goes_to_nobody_else() -> None:
 
 
 def test_an_error_without_an_id_ends_the_only_request() -> None:
-    many = Multiplexer()
+    many: Multiplexer[str] = Multiplexer()
     sent(many, "ann", call("a"))
     error = dump({"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "?"}})
     ((who, frame),) = got(many, error)
@@ -143,14 +143,14 @@ def test_an_error_without_an_id_ends_the_only_request() -> None:
 
 
 def test_what_a_client_may_not_send_goes_nowhere() -> None:
-    many = Multiplexer()
+    many: Multiplexer[str] = Multiplexer()
     sent(many, "ann", call(1))
     for frame in (b"", b"x", b"7", b"[]", b"[" * 9999, reply(1), note("notifications/initialized")):
         assert many.to_server("bob", frame) is None
 
 
 def test_what_a_server_may_not_send_goes_nowhere() -> None:
-    many = Multiplexer()
+    many: Multiplexer[str] = Multiplexer()
     number = sent(many, "ann", call(1))["id"]
     request = call(5, "sampling/createMessage")
     bad = (b"", b"x", b"7", b"[1]", b"{" * 9999, request, reply(str(number)), reply(None), reply(True), reply([number]))
@@ -160,13 +160,13 @@ def test_what_a_server_may_not_send_goes_nowhere() -> None:
 
 
 def test_a_batch_of_the_server_goes_apart() -> None:
-    many = Multiplexer()
+    many: Multiplexer[str] = Multiplexer()
     ann, bob = sent(many, "ann", call(1))["id"], sent(many, "bob", call(1))["id"]
     assert [exchange for exchange, _ in got(many, b"[" + reply(bob) + b"," + reply(ann) + b"]")] == ["bob", "ann"]
 
 
 def test_what_is_not_rewritten_stays_as_it_was_written() -> None:
-    many = Multiplexer()
+    many: Multiplexer[str] = Multiplexer()
     frame = (
         b'{"jsonrpc":"2.0","id":"\\u0041","method":"tools/call","params":{"n":1.00e2,"s":"\\u00fc","_meta":{"b":1}}}'
     )
@@ -186,7 +186,7 @@ class Crowd(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.many = Multiplexer(lambda: 0.0)
+        self.many: Multiplexer[str] = Multiplexer(lambda: 0.0)
         self.numbers: dict[int, tuple[str, Any, Any, str]] = {}  # what the server knows
         self.live: set[int] = set()
 

@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Raw
 
 from upcall.gateway.frames import elements, joined, members
 
-__all__ = ["Delivery", "Exchange", "Multiplexer"]
+__all__ = ["Delivery", "Multiplexer"]
 
-Exchange: TypeAlias = Hashable
+E = TypeVar("E", bound=Hashable)
+"""Names an exchange."""
 _Object: TypeAlias = dict[str, Raw]
 
 _SUBSCRIPTION: Final = "io.modelcontextprotocol/subscriptionId"
@@ -31,29 +32,29 @@ _LINGER: Final = 30.0
 """Seconds for which a cancelled request may still have something to say."""
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class Delivery(msgspec.Struct, Generic[E], frozen=True):
     """What the server sent for an exchange."""
 
-    exchange: Exchange
+    exchange: E
     frame: bytes | None
     """``None``: the server ended this subscription. On stdio it says so by ``notifications/cancelled``, on HTTP by
     the end of the stream (2026-07-28, ``CancelledNotification``)."""
 
 
-class _Open(msgspec.Struct):
-    exchange: Exchange
+class _Open(msgspec.Struct, Generic[E]):
+    exchange: E
     id: Raw
     token: Raw | None
     listens: bool
 
 
-class Multiplexer:
+class Multiplexer(Generic[E]):
     """One per server process. ``now`` tells seconds."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._last = 0
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, _Open[E]] = {}
         self._lingering: dict[int, float] = {}
 
     @property
@@ -61,7 +62,7 @@ class Multiplexer:
         """Requests that are not answered yet."""
         return len(self._open)
 
-    def to_server(self, exchange: Exchange, frame: bytes) -> bytes | None:
+    def to_server(self, exchange: E, frame: bytes) -> bytes | None:
         """What to send for this frame of the exchange. ``None``: nothing, for only requests and their cancellation
         have a meaning here (2026-07-28, ``ClientNotification``), and what is no JSON object has none at all."""
         message = members(frame)
@@ -82,21 +83,21 @@ class Multiplexer:
             message["params"] = _raw(params)
         return joined(message)
 
-    def from_server(self, frame: bytes) -> list[Delivery]:
+    def from_server(self, frame: bytes) -> list[Delivery[E]]:
         """To which exchanges this frame goes, and as what. A batch goes apart."""
         parts = elements(frame)
         if parts is None:
             return list(self._deliver(frame))
         return [delivery for part in parts for delivery in self._deliver(bytes(part))]
 
-    def gone(self, exchange: Exchange) -> list[bytes]:
+    def gone(self, exchange: E) -> list[bytes]:
         """Nobody waits for this exchange any more: what to tell the server."""
         numbers = [number for number, request in self._open.items() if request.exchange == exchange]
         for number in numbers:
             self._abandon(number)
         return [_CANCELLED % number for number in numbers]
 
-    def _cancel(self, exchange: Exchange, message: _Object, params: _Object) -> bytes | None:
+    def _cancel(self, exchange: E, message: _Object, params: _Object) -> bytes | None:
         wanted = _value(params.get("requestId"))
         for number in reversed(self._open):
             request = self._open[number]
@@ -111,7 +112,7 @@ class Multiplexer:
         del self._open[number]
         self._lingering[number] = self._now() + _LINGER
 
-    def _deliver(self, frame: bytes) -> Iterator[Delivery]:
+    def _deliver(self, frame: bytes) -> Iterator[Delivery[E]]:
         message = members(frame)
         if message is None:
             return
@@ -120,7 +121,7 @@ class Multiplexer:
         elif "id" not in message:  # a server of this revision sends no requests
             yield from self._notify(frame, message)
 
-    def _answer(self, message: _Object) -> Iterator[Delivery]:
+    def _answer(self, message: _Object) -> Iterator[Delivery[E]]:
         number = _value(message.get("id"))
         if number is None and "error" in message:  # of a request that it could not read
             number = self._only()
@@ -139,7 +140,7 @@ class Multiplexer:
                 message["result"] = _raw(result)
         yield Delivery(request.exchange, joined(message))
 
-    def _notify(self, frame: bytes, message: _Object) -> Iterator[Delivery]:
+    def _notify(self, frame: bytes, message: _Object) -> Iterator[Delivery[E]]:
         method = _value(message["method"])
         params = members(message.get("params")) or {}
         meta = members(params.get("_meta")) or {}
@@ -163,7 +164,7 @@ class Multiplexer:
             if only is not None:
                 yield Delivery(self._open[only].exchange, frame)
 
-    def _named(self, number: Raw | None) -> _Open | None:
+    def _named(self, number: Raw | None) -> _Open[E] | None:
         value = _value(number)
         return self._open.get(value) if type(value) is int else None
 
