@@ -44,6 +44,8 @@ class SamplingContext(msgspec.Struct, frozen=True, kw_only=True):
     """Sampling requests in the ``input_required`` result that this one came in (2026-07-28), as far as is known."""
     round: int | None = None
     """Which such result of its call that is, from 1; ``None`` when this side cannot tell."""
+    counted: bool = False
+    """Whether limits have counted it: an earlier attempt of it ended with a question for the client."""
 
     @property
     def era(self) -> Era | None:

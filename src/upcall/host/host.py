@@ -8,7 +8,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from upcall.errors import ConfigurationError
-from upcall.host.callbacks import ClientOptions, FastMCPHandler, FastMCPOptions, fastmcp_handler, sampling_callback
+from upcall.host.callbacks import (
+    ClientOptions,
+    During,
+    FastMCPHandler,
+    FastMCPOptions,
+    fastmcp_handler,
+    sampling_callback,
+)
 from upcall.host.context import ClientRequest, SamplingContext
 from upcall.host.driver import Driver, Observer
 from upcall.host.handler import HandlerFunction, handler
@@ -100,6 +107,7 @@ class Host:
         call: str | int | None = None,
         batch: int | None = None,
         round: int | None = None,
+        counted: bool = False,
     ) -> Completion:
         """Answer one request.
 
@@ -112,6 +120,7 @@ class Host:
             call: What tells that request from others of the same server, for limits per call.
             batch: How many sampling requests came in the same ``input_required`` result (2026-07-28).
             round: Which such result of its call that was, from 1.
+            counted: Whether it came before, and was counted by limits on how many then.
 
         Raises:
             InvalidRequest: The request breaks a rule of the protocol.
@@ -129,6 +138,7 @@ class Host:
             call=call,
             batch=batch,
             round=round,
+            counted=counted,
         )
         return await self._answer(request, context, self._offered)
 
@@ -136,9 +146,15 @@ class Host:
         line = self._office.line(context.server)
         return await self._driver.answer(params, context, declared=declared, stages=line.stages, keep=line.keep)
 
-    def callback_for(self, server: str) -> SamplingFnT:
-        """A ``sampling_callback`` for the ``mcp.Client`` that talks to the server we call ``server``."""
-        return sampling_callback(self._answer, server=server, offered=self._offered)
+    def callback_for(self, server: str, *, during: During | None = None) -> SamplingFnT:
+        """A ``sampling_callback`` for the ``mcp.Client`` that talks to the server we call ``server``.
+
+        Args:
+            server: Our name for it.
+            during: Tells what the client is asking of the server now, for the record and for limits per call; the
+                SDK's clients do not say.
+        """
+        return sampling_callback(self._answer, server=server, offered=self._offered, during=during)
 
     @property
     def callback(self) -> SamplingFnT:
@@ -150,10 +166,10 @@ class Host:
         """What a client with this host declares."""
         return capability_to_sdk(self._offered)
 
-    def for_client(self, server: str = _DEFAULT_SERVER) -> ClientOptions:
-        """Callback and capabilities at once: ``mcp.Client(target, **host.for_client("logs"))``."""
+    def for_client(self, server: str = _DEFAULT_SERVER, *, during: During | None = None) -> ClientOptions:
+        """Callback and capabilities at once: ``mcp.Client(target, **host.for_client("logs"))``. See `callback_for`."""
         return {
-            "sampling_callback": self.callback_for(server),
+            "sampling_callback": self.callback_for(server, during=during),
             "sampling_capabilities": self._declared_to(server),
         }
 

@@ -14,6 +14,7 @@ MODELS = ["anthropic/claude-sonnet-5", "openai/gpt-5.4-mini", "local/smollm2"]
 _plain: dict[str, st.SearchStrategy[Any]] = {
     "decision": st.sampled_from(["ask", "allow", "deny"]),
     "models": st.lists(st.sampled_from(MODELS), min_size=1, unique=True),
+    "sampling": st.sampled_from(["prefer-client", "gateway", "client"]),
     "tools": st.booleans(),
     "media": st.lists(st.sampled_from(["image", "audio", "file"]), unique=True),
     "review_reply": st.booleans(),

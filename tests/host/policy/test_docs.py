@@ -14,7 +14,17 @@ import msgspec
 import pytest
 
 from upcall.host.policy import DEFAULTS, FLAGS, check_policy, load_policy, parse_policy
-from upcall.host.policy.schema import Approval, BudgetEntry, CommandEntry, Document, LimitSettings, PriceEntry, Settings
+from upcall.host.policy.schema import (
+    Approval,
+    BudgetEntry,
+    CommandEntry,
+    Document,
+    GatewayEntry,
+    LimitSettings,
+    PriceEntry,
+    Settings,
+    UpstreamEntry,
+)
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "policy.md").read_text(encoding="utf-8")
@@ -95,6 +105,8 @@ def test_every_key_of_the_schema_is_explained() -> None:
     named |= {"families", "alternates", 'prices."MODEL"', "store.url"} | {
         f"approval.{n}" for n in Approval.__struct_fields__
     }
+    named |= {f"gateway.{name}" for name in GatewayEntry.__struct_fields__}
+    named |= {f"upstream.{name}" for name in UpstreamEntry.__struct_fields__}
     assert set(rows()) == named
     assert set(Document.__struct_fields__) <= set(re.findall(r"\w+", PAGE))
     assert all(f"`{name}`" in PAGE for name in PriceEntry.__struct_fields__)
@@ -105,6 +117,7 @@ def test_the_defaults_on_the_page_are_the_ones_that_hold() -> None:
         key: rest[0].strip("`") for key, rest in rows().items() if key in Settings.__struct_fields__ or "limits." in key
     }
     assert defaults.pop("model") == "none"
+    assert int(rows()["gateway.body_bytes"][0].strip("`")) == GatewayEntry().body_bytes
     rules = parse_policy("").rules_for("anything")
     for key, shown in defaults.items():
         assert tomllib.loads(f"it = {shown}")["it"] == value_of(rules, key), key

@@ -51,6 +51,69 @@ CASES = {
     "[approval]\nby = 'web'": 'line 2: approval.by takes "elicitation", "none", "store" or "terminal"; it is "web".',
     "[default]\nscan.secrets = 'block'": 'line 2: default.scan.secrets takes "ask", "deny" or "note"; it is "block".',
     "[default]\nscan.secret = 'ask'": "line 2: There is no flag secret. Did you mean secrets?",
+    # the gateway
+    "[default]\nsampling = 'prefer'": (
+        'line 2: default.sampling takes "client", "gateway" or "prefer-client"; it is "prefer". '
+        'Did you mean "prefer-client"?'
+    ),
+    "[gateway]\nlisten = 'localhost'": (
+        'line 2: gateway.listen takes HOST:PORT; it is "localhost". Such as "127.0.0.1:8900".'
+    ),
+    "[gateway]\nlisten = '127.0.0.1:99999'": (
+        'line 2: gateway.listen takes HOST:PORT; it is "127.0.0.1:99999". Such as "127.0.0.1:8900".'
+    ),
+    "[gateway]\nallow_host = ['a']": ("line 2: There is no key gateway.allow_host. Did you mean gateway.allow_hosts?"),
+    "[gateway]\ntoken_env = 'sk-0123'": (
+        "line 2: gateway.token_env takes the name of an environment variable. The value stays in the environment."
+    ),
+    "[gateway.principals]\nalice = 'hunter 2'": (
+        "line 2: gateway.principals.alice takes the name of an environment variable. "
+        "The value stays in the environment."
+    ),
+    "[gateway.principals]\n'a b' = 'TOKEN'": (
+        "line 2: gateway.principals.\"a b\" is named with other than letters, digits, '.', '_' and '-'."
+    ),
+    "[gateway]\nallow_hosts = ['a.b', 'http://a.b']": (
+        'line 2: gateway.allow_hosts takes names of hosts, with a port or without; "http://a.b" is none. '
+        'Such as "mcp.example.com" or "mcp.example.com:8443".'
+    ),
+    "[gateway]\nallow_origins = [\n'https://a.b/']": (
+        'line 3: gateway.allow_origins takes origins; "https://a.b/" is none. '
+        'Such as "https://app.example.com", without a path.'
+    ),
+    "[gateway]\nbody_bytes = 0": ("line 2: gateway.body_bytes takes a whole number from 1 to 1e15; it is 0."),
+    "[gateway.upstream.a]": (
+        "line 1: gateway.upstream.a has neither url nor argv. Set url for a server on HTTP, or argv for a program."
+    ),
+    "[gateway.upstream.a]\nurl = 'http://h/mcp'\nargv = ['x']": (
+        "line 1: gateway.upstream.a has both url and argv. Set url for a server on HTTP, or argv for a program."
+    ),
+    "[gateway.upstream.a]\nuri = 'http://h/mcp'\nargv = ['x']": (
+        "line 2: There is no key gateway.upstream.a.uri. Did you mean gateway.upstream.a.url?"
+    ),
+    "[gateway.upstream.'a/b']\nargv = ['x']": (
+        "line 1: gateway.upstream.\"a/b\" is named with other than letters, digits, '.', '_' and '-'. "
+        "It is in its path."
+    ),
+    "[gateway.upstream.a]\nurl = 'ftp://h/mcp'": (
+        "line 2: gateway.upstream.a.url takes http://HOST/PATH or https://HOST/PATH."
+    ),
+    "[gateway.upstream.a]\nurl = 'https://u:hunter2@h/mcp'": (
+        "line 2: gateway.upstream.a.url holds a user or password. Send it as a header, with headers_env."
+    ),
+    "[gateway.upstream.a]\nargv = ['x']\nheaders_env = { X-Key = 'KEY' }": (
+        "line 3: gateway.upstream.a.headers_env is for url: a program gets no headers."
+    ),
+    "[gateway.upstream.a]\nurl = 'https://h/mcp'\nheaders_env = { Host = 'KEY' }": (
+        "line 3: gateway.upstream.a.headers_env.Host is a header that the gateway sets itself."
+    ),
+    "[gateway.upstream.a]\nurl = 'https://h/mcp'\nenv = ['KEY']": (
+        "line 3: gateway.upstream.a.env is for argv: there is no program."
+    ),
+    "[gateway.upstream.a]\nargv = ['x']\nenv = ['KEY=1']": (
+        "line 3: gateway.upstream.a.env #1 takes the name of an environment variable. "
+        "The value stays in the environment."
+    ),
     # models
     "[default]\nmodel = 'gpt'": (
         'line 2: default.model: "gpt" is no model string. '
@@ -110,8 +173,8 @@ CASES = {
     ),
     "[store]\nurl = 'mysql://db'": ("line 2: store.url takes sqlite:///PATH or postgresql://USER@HOST/DATABASE."),
     "[default]\n'a' = 1\nlimits = 1": (
-        "line 2: There is no key default.a. Known here: decision, models, model, tools, media, review_reply, record, "
-        "redact, scan, deadline, limits.\nline 3: default.limits takes a table; it is 1."
+        "line 2: There is no key default.a. Known here: decision, models, model, sampling, tools, media, review_reply, "
+        "record, redact, scan, deadline, limits.\nline 3: default.limits takes a table; it is 1."
     ),
     # TOML itself
     "[default]\ntools = ": "line 2: This is no TOML: invalid value.",

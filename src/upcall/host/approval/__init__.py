@@ -9,7 +9,7 @@
 from upcall.host.approval.callables import ApprovalFunction, CallableApprover
 from upcall.host.approval.chain import Chain, Nobody
 from upcall.host.approval.editing import difference, read_edited, to_edit
-from upcall.host.approval.elicitation import CHOICES, Elicit, ElicitationApprover
+from upcall.host.approval.elicitation import CHOICES, SCHEMA, Elicit, ElicitationApprover, answer_given
 from upcall.host.approval.memory import NOT_NOW, Memory, answer_from, consent_of, keys_of, subject_of
 from upcall.host.approval.question import NOBODY, Answer, Approver, Kind, Question, Remember
 from upcall.host.approval.remembering import Remembering
@@ -33,9 +33,11 @@ __all__ = [
     "Question",
     "Remember",
     "Remembering",
+    "SCHEMA",
     "StoreApprover",
     "TerminalApprover",
     "answer_from",
+    "answer_given",
     "answer_of",
     "body_of",
     "consent_of",

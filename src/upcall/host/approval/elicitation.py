@@ -17,7 +17,7 @@ from anyio import to_thread
 from upcall.host.approval.question import Answer, Question, Remember
 from upcall.host.approval.screen import plain
 
-__all__ = ["CHOICES", "Elicit", "ElicitationApprover"]
+__all__ = ["CHOICES", "SCHEMA", "Elicit", "ElicitationApprover", "answer_given"]
 
 _log = logging.getLogger("upcall.host")
 
@@ -37,12 +37,13 @@ CHOICES: Mapping[str, tuple[bool, Remember]] = MappingProxyType(
 """What the person chooses from."""
 
 _FIELD = "decision"
-_SCHEMA: dict[str, Any] = {
+SCHEMA: dict[str, Any] = {
     "type": "object",
     # A bare enum is what every revision of the protocol knows. Without a default: nothing is decided by haste.
     "properties": {_FIELD: {"type": "string", "title": "Your decision", "enum": list(CHOICES)}},
     "required": [_FIELD],
 }
+"""What the client asks for: one of `CHOICES`."""
 _BY: Literal["client"] = "client"
 
 
@@ -65,21 +66,28 @@ class ElicitationApprover:
         with anyio.move_on_after(question.deadline):
             async with self._turn:  # one question at a time: there is one person at that client
                 try:
-                    given = await self._elicit(await to_thread.run_sync(plain, question), _SCHEMA)
+                    given = await self._elicit(await to_thread.run_sync(plain, question), SCHEMA)
                 except Exception as error:
                     _log.warning("The client could not be asked by elicitation: %s", type(error).__name__)
                     reason = f"Elicitation failed: {type(error).__name__}: {error}"
                     return Answer(approved=False, reason=reason, asked=False)
-            return self._answer(given)
+            return answer_given(given, self._by)
         return Answer(approved=False, reason=f"No answer from the client within {question.deadline:g} seconds.")
 
-    def _answer(self, given: object) -> Answer:
-        action = given.get("action") if isinstance(given, Mapping) else None
-        if not isinstance(given, Mapping) or action != "accept":
-            return Answer(approved=False, by=self._by, reason=f"The client answered {action!r}.")
-        content = given.get("content")
-        choice = content.get(_FIELD) if isinstance(content, Mapping) else None
-        if not isinstance(choice, str) or choice not in CHOICES:
-            return Answer(approved=False, by=self._by, reason="The client accepted without one of the choices.")
-        approved, remember = CHOICES[choice]
-        return Answer(approved=approved, remember=remember, by=self._by)
+
+def answer_given(given: object, by: str = _BY) -> Answer:
+    """What an ``ElicitResult`` says; anything but a clear yes is a no.
+
+    Args:
+        given: Its JSON, parsed.
+        by: Who decided, for the record.
+    """
+    action = given.get("action") if isinstance(given, Mapping) else None
+    if not isinstance(given, Mapping) or action != "accept":
+        return Answer(approved=False, by=by, reason=f"The client answered {action!r}.")
+    content = given.get("content")
+    choice = content.get(_FIELD) if isinstance(content, Mapping) else None
+    if not isinstance(choice, str) or choice not in CHOICES:
+        return Answer(approved=False, by=by, reason="The client accepted without one of the choices.")
+    approved, remember = CHOICES[choice]
+    return Answer(approved=approved, remember=remember, by=by)

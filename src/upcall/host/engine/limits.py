@@ -43,4 +43,6 @@ def _count(exchange: Exchange, rules: Rules, counters: Counters) -> None:
     context = exchange.arrival.context
     if context.batch is not None:
         check_result(rules, requests=context.batch, round=context.round)
+    if context.counted:
+        return
     counters.admit(rules, at=exchange.at, call=context.call)

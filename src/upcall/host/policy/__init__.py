@@ -6,6 +6,7 @@
                                     └──explain(policy, server, request)──▶ Explanation
 """
 
+from upcall.host.policy._gateway import gateway_problems, split_address
 from upcall.host.policy.advising import advice_on
 from upcall.host.policy.defaults import DEFAULTS
 from upcall.host.policy.explaining import Explanation, Step, explain
@@ -31,13 +32,16 @@ from upcall.host.policy.schema import (
     CommandEntry,
     Decision,
     Document,
+    GatewayEntry,
     MediaKind,
     Period,
     PriceEntry,
     Recording,
+    Sampling,
     ScanAction,
     Settings,
     StoreEntry,
+    UpstreamEntry,
 )
 from upcall.host.policy.trusting import distrust, is_trusted, trust
 
@@ -52,6 +56,7 @@ __all__ = [
     "Explanation",
     "FILE_NAME",
     "FLAGS",
+    "GatewayEntry",
     "Limits",
     "MediaKind",
     "Origin",
@@ -62,16 +67,19 @@ __all__ = [
     "Problem",
     "Recording",
     "Rules",
+    "Sampling",
     "ScanAction",
     "Settings",
     "Step",
     "StoreEntry",
+    "UpstreamEntry",
     "Verdict",
     "advice_on",
     "check_policy",
     "distrust",
     "explain",
     "find_policy",
+    "gateway_problems",
     "is_pattern",
     "is_trusted",
     "load_policy",
@@ -80,6 +88,7 @@ __all__ = [
     "needs_trust",
     "parse_policy",
     "read_policy_text",
+    "split_address",
     "trust",
     "user_policy_path",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import UNSET
 
+from upcall.host.policy._gateway import VARIABLE, check_gateway
 from upcall.host.policy._places import Path, Places
 from upcall.host.policy._resolving import Resolver
 from upcall.host.policy._saying import joined, written
@@ -20,7 +21,6 @@ __all__ = ["check_document"]
 
 _MODEL = re.compile(r"[^\s/]+/\S.*")
 _COMMAND_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STORES = ("sqlite:///", "postgresql://", "postgres://")
 _AMOUNTS = ("calls", "tokens", "usd")
 
@@ -52,6 +52,7 @@ class _Checker:
         yield from self._alternates()
         yield from self._commands()
         yield from self._store()
+        yield from self._gateway()
 
     def _settings(self, path: Path, settings: Settings) -> Iterator[Problem]:
         for flag in settings.scan:
@@ -140,7 +141,7 @@ class _Checker:
             if not _COMMAND_NAME.fullmatch(name):
                 yield self._at(path, f"{dotted(path)} is named with other than letters, digits, '.', '_' and '-'.")
             for variable in command.env:
-                if not _VARIABLE.fullmatch(variable):
+                if not VARIABLE.fullmatch(variable):
                     message = (
                         f"{dotted(path)}.env takes names of environment variables, which {dotted(path)} gets from here."
                     )
@@ -150,6 +151,10 @@ class _Checker:
         url = self._document.store.url
         if url is not UNSET and not url.startswith(_STORES):
             yield self._at(("store", "url"), "store.url takes sqlite:///PATH or postgresql://USER@HOST/DATABASE.")
+
+    def _gateway(self) -> Iterator[Problem]:
+        for path, message, hint in check_gateway(self._document.gateway):
+            yield self._at(path, message, hint)
 
     def _at(self, path: Path, message: str, hint: str = "") -> Problem:
         while path and path not in self._places:

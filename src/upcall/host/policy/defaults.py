@@ -13,6 +13,7 @@ __all__ = ["DEFAULTS"]
 DEFAULTS = Settings(
     decision="ask",
     models=(),
+    sampling="prefer-client",
     tools=True,
     media=("image",),
     review_reply=False,

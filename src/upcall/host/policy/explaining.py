@@ -26,6 +26,11 @@ _DECISIONS = {
     "allow": "Nobody is asked, unless a flag says so.",
     "deny": "No request of this server is answered.",
 }
+_SAMPLING = {
+    "prefer-client": "Behind the gateway, a client that can sample answers by itself; for others the gateway does.",
+    "gateway": "Behind the gateway, the gateway answers, also where the client could.",
+    "client": "Behind the gateway, only the client answers; the gateway does nothing.",
+}
 _RECORDS = {
     "full": "The record keeps prompts and replies as they are.",
     "redacted": "The record keeps prompts and replies, secrets replaced.",
@@ -148,6 +153,7 @@ def _measured(request: SamplingRequest | None, name: str, most: int | None) -> s
 
 def _on_decision(rules: Rules) -> Iterator[Step]:
     yield _step(rules, "decision", rules.decision, _DECISIONS[rules.decision])
+    yield _step(rules, "sampling", rules.sampling, _SAMPLING[rules.sampling])
 
 
 def _on_scan(rules: Rules, flags: tuple[str, ...], *, only_raised: bool) -> Iterator[Step]:

@@ -17,7 +17,7 @@ from upcall.host.policy._resolving import Resolver
 from upcall.host.policy.patterns import matches
 from upcall.host.policy.problems import Problem
 from upcall.host.policy.rules import Rules
-from upcall.host.policy.schema import Approval, CommandEntry, Document, StoreEntry
+from upcall.host.policy.schema import Approval, CommandEntry, Document, GatewayEntry, StoreEntry
 from upcall.models.prices import Rates
 
 __all__ = ["Policy", "check_policy", "parse_policy"]
@@ -75,6 +75,11 @@ class Policy:
     def approval(self) -> Approval:
         """How people are asked."""
         return self._document.approval
+
+    @property
+    def gateway(self) -> GatewayEntry:
+        """How the gateway serves over HTTP."""
+        return self._document.gateway
 
     def rules_for(self, server: str) -> Rules:
         """What holds for ``server``, our name for it; a server without a section has the default rules."""

@@ -9,7 +9,7 @@ import msgspec
 
 from upcall.host.policy.origin import Origin, dotted
 from upcall.host.policy.patterns import matches, matches_any
-from upcall.host.policy.schema import Decision, MediaKind, Period, Recording, ScanAction
+from upcall.host.policy.schema import Decision, MediaKind, Period, Recording, Sampling, ScanAction
 from upcall.store.budgets import Limit
 
 __all__ = ["Budget", "Limits", "Rules", "Verdict"]
@@ -89,6 +89,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Patterns; empty when the policy names no model: then only the host's own model may answer."""
     model: str | None
     """The default among them; ``None`` exactly when ``models`` is empty."""
+    sampling: Sampling
+    """Who answers behind the gateway."""
     tools: bool
     media: tuple[MediaKind, ...]
     review_reply: bool

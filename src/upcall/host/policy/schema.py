@@ -21,16 +21,19 @@ __all__ = [
     "CommandEntry",
     "Decision",
     "Document",
+    "GatewayEntry",
     "LimitSettings",
     "MediaKind",
     "Period",
     "MOST_USD",
     "PriceEntry",
     "Recording",
+    "Sampling",
     "ScanAction",
     "Settings",
     "StoreEntry",
     "UNLIMITED",
+    "UpstreamEntry",
 ]
 
 Decision: TypeAlias = Literal["ask", "allow", "deny"]
@@ -38,6 +41,7 @@ Recording: TypeAlias = Literal["full", "redacted", "hashed", "none"]
 MediaKind: TypeAlias = Literal["image", "audio", "file"]
 ScanAction: TypeAlias = Literal["note", "ask", "deny"]
 Period: TypeAlias = Literal["hour", "day", "month", "ever"]
+Sampling: TypeAlias = Literal["prefer-client", "gateway", "client"]
 ApprovalWay: TypeAlias = Literal["terminal", "store", "elicitation", "none"]
 
 UNLIMITED = "unlimited"
@@ -89,6 +93,9 @@ class Settings(_Table, frozen=True, kw_only=True):
     """Model strings that may answer; ``*`` stands for any characters. The first one without ``*`` is the default."""
     model: str | UnsetType = UNSET
     """The model that answers when the request has no wish that can be met."""
+    sampling: Sampling | UnsetType = UNSET
+    """Who answers behind the gateway: the client where it can and else the gateway, the gateway alone, or the client
+    alone."""
     tools: bool | UnsetType = UNSET
     """Whether requests may carry tools (SEP-1577)."""
     media: tuple[MediaKind, ...] | UnsetType = UNSET
@@ -156,6 +163,40 @@ class Approval(_Table, frozen=True, kw_only=True):
     by: ApprovalWay = "terminal"
 
 
+class UpstreamEntry(_Table, frozen=True, kw_only=True):
+    """``[gateway.upstream.NAME]``: a server that the gateway serves at ``/NAME/mcp``; ``url`` or ``argv``, not both."""
+
+    url: str | UnsetType = UNSET
+    """The server's streamable HTTP endpoint."""
+    argv: Annotated[_Texts, Meta(min_length=1)] | UnsetType = UNSET
+    """The program that speaks MCP on its standard input and output, and its arguments. No shell is involved."""
+    headers_env: Mapping[str, str] = {}
+    """Header → name of the environment variable with its value; sent to ``url`` with every request."""
+    env: _Texts = ()
+    """Names of the environment variables that ``argv`` gets, beside ``PATH``, ``HOME``, the locale and the like."""
+
+
+class GatewayEntry(_Table, frozen=True, kw_only=True):
+    """``[gateway]``: ``upcall gateway`` over HTTP. Read when it starts; changes need a new start."""
+
+    listen: str | UnsetType = UNSET
+    """``HOST:PORT``."""
+    state_key_env: str | UnsetType = UNSET
+    """Name of the environment variable with the keys that seal what a client carries between rounds (2026-07-28): 32
+    bytes or more each, in hexadecimal or base64, separated by commas; the first seals, all open."""
+    token_env: str | UnsetType = UNSET
+    """Name of the environment variable with the bearer token that clients have to send."""
+    principals: Mapping[str, str] = {}
+    """Client's name → name of the environment variable with its own bearer token."""
+    allow_hosts: _Texts = ()
+    """``Host`` headers that are served beside those of the address that is listened on."""
+    allow_origins: _Texts = ()
+    """``Origin`` headers that are served: pages in a browser from there may call."""
+    body_bytes: Annotated[int, Meta(ge=1, le=_MOST)] = 32_000_000
+    """Bytes of one request of a client."""
+    upstream: Mapping[str, UpstreamEntry] = {}
+
+
 class Document(_Table, frozen=True, kw_only=True):
     """A whole ``upcall.toml``."""
 
@@ -172,3 +213,4 @@ class Document(_Table, frozen=True, kw_only=True):
     command: Mapping[str, CommandEntry] = {}
     store: StoreEntry = StoreEntry()
     approval: Approval = Approval()
+    gateway: GatewayEntry = GatewayEntry()

@@ -1,0 +1,250 @@
+"""`Answering`: has the sampling requests of a gateway answered by one `Host`, whatever number of servers it serves.
+
+The host is *closed* until the first request (or `prepare`) *opens* it, in a thread: until then a gateway is light. An
+open one is shared by all, until `aclose`. One that could not be opened is tried again with the next request.
+
+Invariants: a host is opened at most once at a time; `answer` raises nothing but cancellation; what a peer is told
+names no file, no key and no word of a provider, and the log has the whole story.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from upcall.errors import SamplingError, SamplingRefused, UpcallError
+from upcall.gateway.session.actions import Answered, Outcome, Refused, Sample
+from upcall.gateway.session.terms import Terms
+
+if TYPE_CHECKING:
+    from upcall.gateway.asking import Desk, Turn
+    from upcall.gateway.performing import Elicit
+    from upcall.gateway.sealing import Sealer
+    from upcall.gateway.settings import Settings
+    from upcall.host import Host
+    from upcall.store import Store
+
+__all__ = ["Answering"]
+
+_log = logging.getLogger("upcall.gateway")
+
+_REMEMBERED = 10_000
+"""Questions that clients were handed and have not come back for."""
+
+
+class Answering:
+    """Answers for one server, and for one connection where several people are connected: see `of`.
+
+    Args:
+        settings: What the gateway goes by.
+        server: Our name for the server.
+    """
+
+    def __init__(self, settings: Settings, server: str = "server") -> None:
+        self._settings = settings
+        self._server = server
+        self._shared = _Shared(settings)
+        self._turn: Turn | None = None
+
+    def of(self, server: str) -> Answering:
+        """The same for another server or another connection. They share the host, and only the first one's `aclose`
+        closes it; each asks its own person, one question at a time."""
+        other = Answering.__new__(Answering)
+        other._settings, other._server, other._shared, other._turn = self._settings, server, self._shared, None
+        return other
+
+    @property
+    def server(self) -> str:
+        """Our name for the server."""
+        return self._server
+
+    def terms(self, server: str | None = None) -> Terms:
+        """What the policy says now. Costs a look at the file's metadata."""
+        name = self._server if server is None else server
+        rules = self._settings.current.rules_for(name)
+        return Terms(
+            server=name,
+            answers=self._settings.answers or rules.sampling,
+            allowed=rules.decision != "deny",
+            tools=rules.tools,
+        )
+
+    def sealer(self, server: str | None = None) -> Sealer:
+        """Seals what a client of that server carries between rounds."""
+        from upcall.gateway.sealing import Sealer
+
+        return Sealer(self._settings.keys, self._server if server is None else server)
+
+    async def prepare(self) -> None:
+        """Open the host now, so that the first request need not wait for it. A failure is met again then."""
+        try:
+            await self._shared.host()
+        except UpcallError:
+            _log.debug("The host cannot be opened yet.", exc_info=True)
+
+    async def answer(self, sample: Sample, elicit: Elicit | None = None) -> Outcome:
+        """Have a sampling request answered.
+
+        Args:
+            sample: The request.
+            elicit: Asks the client, where ``sample.asks`` is ``inline``.
+        """
+        try:
+            return await self._answer(sample, elicit)
+        except SamplingError as error:
+            self._tell(error)
+            return Refused(error)
+        except UpcallError as error:
+            self._tell(error)
+            hint = "Whoever runs the gateway finds the reason in its log."
+            return Refused(SamplingError("The gateway is not set up to answer.", hint=hint, detail=str(error)))
+        except Exception as bug:
+            _log.exception("A sampling request of %s failed.", self._server)
+            return Refused(SamplingError("The gateway could not process the request.", detail=repr(bug)))
+
+    async def aclose(self) -> None:
+        """Write what is still to be written, and close host and store."""
+        await self._shared.aclose()
+
+    async def _answer(self, sample: Sample, elicit: Elicit | None) -> Outcome:
+        host = await self._shared.host()
+        from upcall.gateway.asking import Desk, Turn, at_desk
+
+        if self._turn is None:
+            self._turn = Turn()
+        desk = Desk(sample, elicit, self._turn)
+        token = at_desk.set(desk)
+        try:
+            completion = await host.answer(
+                _params(sample),
+                server=self._server,
+                version=sample.version,
+                request_id=sample.request_id,
+                during=_during(sample),
+                call=sample.call or None,
+                batch=sample.batch,
+                round=sample.round,
+                counted=self._shared.came_back(sample),
+            )
+        except SamplingRefused as error:
+            if desk.deferred is not None:
+                self._shared.handed_over(sample, desk.deferred.key)
+                return desk.deferred
+            self._show_way_out(error, desk)
+            raise
+        finally:
+            at_desk.reset(token)
+        return Answered(msgspec.json.encode(completion.result))
+
+    def _show_way_out(self, error: SamplingRefused, desk: Desk) -> None:
+        """A refusal that somebody can do something about says what."""
+        if type(error) is not SamplingRefused or error.hint:
+            return
+        rules = self._settings.current.rules_for(self._server)
+        if rules.decision != "deny" and not rules.models and self._settings.model is None:
+            error.hint = "Whoever runs the gateway names one in the policy (`upcall init`), or with --model."
+        elif desk.in_store:
+            error.hint = "Whoever runs the gateway decides with `upcall pending`."
+
+    def _tell(self, error: UpcallError) -> None:
+        _log.warning("%s got no answer: %s %s", self._server, error, error.detail)
+
+
+class _Shared:
+    """The host of a whole gateway."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._opening: asyncio.Task[Host] | None = None
+        self._store: Store | None = None
+        self._questions: dict[tuple[str, str | int, str], None] = {}
+
+    async def host(self) -> Host:
+        """The open host.
+
+        Raises:
+            UpcallError: It cannot be opened.
+        """
+        if self._opening is None or (self._opening.done() and self._failed(self._opening)):
+            self._opening = asyncio.create_task(self._open(), name="upcall host")
+        return await asyncio.shield(self._opening)
+
+    def handed_over(self, sample: Sample, key: str) -> None:
+        """An attempt ended with a question for the client."""
+        self._questions[sample.call, sample.request_id, key] = None
+        while len(self._questions) > _REMEMBERED:
+            del self._questions[next(iter(self._questions))]
+
+    def came_back(self, sample: Sample) -> bool:
+        """Whether this attempt goes on with one that ended so; true once for each, so that nobody can go on twice."""
+        mine = [(sample.call, sample.request_id, key) for key in sample.given]
+        found = [key for key in mine if key in self._questions]
+        for key in found:
+            del self._questions[key]
+        return bool(found)
+
+    async def aclose(self) -> None:
+        opening, self._opening = self._opening, None
+        if opening is None:
+            return
+        try:
+            host = await opening
+        except Exception:
+            return
+        await host.aclose()
+        if self._store is not None:
+            await self._store.aclose()
+
+    @staticmethod
+    def _failed(opening: asyncio.Task[Host]) -> bool:
+        return opening.cancelled() or opening.exception() is not None
+
+    async def _open(self) -> Host:
+        host, self._store = await asyncio.to_thread(_made, self._settings)
+        return await host.__aenter__()
+
+
+def _made(settings: Settings) -> tuple[Host, Store | None]:
+    """The host, and the store where it was opened here."""
+    from upcall.gateway.asking import Gatekeeper
+    from upcall.host import Host
+    from upcall.host.telemetry import OpenTelemetryObserver
+    from upcall.store import open_store
+
+    url: Any = settings.store
+    if url is None:
+        named = settings.current.store.url
+        url = None if named is msgspec.UNSET else named
+    own = None
+    store = url
+    if url is None or not hasattr(url, "begin"):
+        store = own = open_store(url)
+    host = Host(
+        settings.model,
+        policy=settings.policy,
+        store=store,
+        approve=Gatekeeper(lambda: settings.current.approval.by, store),
+        timeout=settings.timeout,
+        on_record=OpenTelemetryObserver(),
+    )
+    return host, own
+
+
+def _params(sample: Sample) -> Any:
+    return msgspec.json.decode(sample.params)
+
+
+def _during(sample: Sample) -> Any:
+    if not sample.method:
+        return None
+    from upcall.host import ClientRequest
+
+    arguments: Any = None
+    if sample.arguments is not None:
+        arguments = msgspec.json.decode(sample.arguments)
+    return ClientRequest(
+        name=sample.name, arguments=arguments if isinstance(arguments, dict) else None, method=sample.method
+    )
