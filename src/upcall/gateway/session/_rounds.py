@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["Rounds"]
 
 _REMEMBERED = 1024
-"""Ids of closed calls for which a late answer of the server is known."""
+"""Ids of the client under which the server has answered, and which it may not answer again."""
 
 
 class Rounds:
@@ -144,8 +144,12 @@ class Rounds:
         return [*self._close(call), ToClient(frames.error(frames.raw_id(call.frame), error.to_wire()), call.lane)]
 
     def _asked(self, call: Call, asked: Round) -> list[Action]:
-        if isinstance(call.upstream, str):
-            self._upstream.pop(call.upstream, None)
+        if call.upstream == call.id:
+            self._spent[call.id] = None
+            if len(self._spent) > _REMEMBERED:
+                self._spent.popitem(last=False)
+        else:
+            self._upstream.pop(str(call.upstream), None)
         call.upstream, call.fresh, call.current = None, False, asked
         if asked.samples:
             call.round += 1
@@ -267,10 +271,6 @@ class Rounds:
                 found.append(StopSample(number))
             call.current = None
         self._calls.close(call)
-        if not call.fresh:
-            self._spent[call.id] = None
-            if len(self._spent) > _REMEMBERED:
-                self._spent.popitem(last=False)
         return found
 
     def _binding(self, call: Call) -> dict[str, Any]:
