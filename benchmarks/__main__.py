@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run what the command line names; 0, whether goals are met or not: a busy machine is no failure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="upcall beside its peers, in one run.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which ones ({', '.join(NAMES)}); all by default")
-    parser.add_argument("--quick", action="store_true", help="a minute for all of them; for a look, not for a verdict")
+    parser.add_argument("--quick", action="store_true", help="a few minutes for all of them; for a look, not for a verdict")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there, too")
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="put the tables between the marks of that document, too"

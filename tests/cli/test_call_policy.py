@@ -96,7 +96,9 @@ async def test_budgets_hold_from_call_to_call(policy: Path) -> None:
     second = await upcall(*words(policy, "open", "--json"))
     assert second.code == 4
     assert "budget" in json.loads(second.out)["sampling"][0]["error"]["message"]
-    assert len(await recorded(policy)) == 2
+    records = await recorded(policy)
+    assert len(records) == 2
+    assert {(one["method"], one["name"]) for one in records} == {("tools/call", "describe")}
 
 
 async def test_what_the_policy_denies_is_denied(policy: Path) -> None:
@@ -124,3 +126,15 @@ async def test_a_client_that_cannot_sample_has_no_policy(policy: Path) -> None:
     ended = await upcall(*words(policy, "open", "--model", "none"))
     assert ended.code == 2
     assert "--model" in ended.err
+
+
+@pytest.mark.slow
+async def test_a_call_may_sample_so_often(policy: Path) -> None:
+    path = anyio.Path(policy)
+    text = (await path.read_text()).replace("calls = 1\n", "calls = 100\n")
+    await path.write_text(text.replace("[server.open]\n", "[server.open]\n        limits.samples_per_call = 1\n"))
+    ended = await upcall(*words(policy, "open", "--json", tool=("twice", "topic=tea")))
+    assert ended.code == 4
+    first, second = json.loads(ended.out)["sampling"]
+    assert first["outcome"] == "answered"
+    assert "sampling requests in one call" in second["error"]["message"]

@@ -73,6 +73,12 @@ def test_the_model_the_steps_and_a_ranked_table_are_printed() -> None:
     assert "genai-prices" in ended.stderr
 
 
+def test_a_hint_that_nothing_meets_is_met_by_nothing() -> None:
+    ended = _run("--for", _file(_request("no-such-model")), *_allowed(HAIKU, GPT))
+    header, *rows = (line.split("\t") for line in ended.stdout.split("\n\n")[1].splitlines())
+    assert [row[header.index("MEETS HINT")] for row in rows] == ["no", "no"]
+
+
 def test_json_has_everything_for_programs() -> None:
     ended = _run("--for", _file(_request("gpt")), "--json", *_allowed(SONNET, GPT, "openai/strange"))
     told = json.loads(ended.stdout)

@@ -19,6 +19,8 @@ from upcall.cli._target import Target, transport_to
 from upcall.cli._watcher import Peer, Sample, Watcher
 from upcall.errors import SamplingError, ServerUnavailable, UpcallError
 from upcall.host import Entry, Host
+from upcall.host.callbacks import Doing
+from upcall.host.context import ClientRequest
 from upcall.host.sdk import dump
 from upcall.models import Model
 from upcall.wire import LATEST_MODERN, Era, era_of, visible
@@ -48,6 +50,8 @@ class Talk:
         self._target = target
         self._name = name or target.shown
         self._client: Client | None = None
+        self._doing: Doing | None = None
+        self._calls = 0
         self.peer = Peer(name="", version="", transport=target.transport, protocol="", era="")
 
     @property
@@ -75,6 +79,8 @@ class Talk:
         from mcp import MCPError
 
         self._watcher.calling(tool, arguments)
+        self._calls += 1
+        self._doing = Doing(ClientRequest(name=tool, arguments=arguments), f"{self._name} {self._calls}")
 
         async def progressed(progress: float, total: float | None, message: str | None) -> None:
             self._watcher.progressed(progress, total, message)
@@ -128,7 +134,7 @@ class Talk:
         options: dict[str, Any] = {"logging_callback": logged, "log_level": "info", "message_handler": strayed}
         if host is None:
             return options
-        options |= host.for_client(self._name)
+        options |= host.for_client(self._name, during=lambda: self._doing)
         answer = options["sampling_callback"]
 
         async def asked(context: ClientRequestContext, params: mcp_types.CreateMessageRequestParams) -> Any:

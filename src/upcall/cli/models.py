@@ -100,11 +100,12 @@ def _show(choice: Choice, candidates: Sequence[Candidate], bounds: dict[str, Est
         click.echo(visible(f"  {number}. {step}"))
     click.echo()
     prices = {one.model: one.usd_per_mtok for one in candidates}
+    hinted = choice.reason not in ("priorities", "default", "first")
     columns = ["MODEL", "MEETS HINT", "SCORE", "CHEAP", "FAST", "ABLE", "USD PER MTOK", "AT MOST"]
     rows = [
         [
             visible(row.model),
-            "yes" if row.wished else "no",
+            "yes" if row.wished and hinted else "no",
             "" if row.total is None else f"{row.total:.2f}",
             *(
                 "?" if name in row.unknown else f"{score:.2f}"

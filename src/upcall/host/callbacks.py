@@ -11,12 +11,12 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypedDict
 
 import anyio
 
 from upcall.errors import SamplingError, UpcallError
-from upcall.host.context import SamplingContext
+from upcall.host.context import ClientRequest, SamplingContext
 from upcall.host.sdk import capability_of_sdk, dump, error_to_sdk, result_to_sdk
 from upcall.models import Completion
 from upcall.wire import Era, SamplingCapability, era_of
@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from mcp import ClientSession
     from mcp.client.session import ClientRequestContext, SamplingFnT
 
-__all__ = ["Answer", "ClientOptions", "FastMCPHandler", "FastMCPOptions", "fastmcp_handler", "sampling_callback"]
+__all__ = [
+    "Answer",
+    "ClientOptions",
+    "Doing",
+    "During",
+    "FastMCPHandler",
+    "FastMCPOptions",
+    "fastmcp_handler",
+    "sampling_callback",
+]
 
 _log = logging.getLogger("upcall.host")
 
@@ -34,6 +43,17 @@ FastMCPHandler: TypeAlias = Callable[
     ["list[mcp_types.SamplingMessage]", "mcp_types.CreateMessageRequestParams", Any], Awaitable[Any]
 ]
 """What ``fastmcp.Client(sampling_handler=…)`` calls. It hands an ``ErrorData`` on as it is, code included."""
+
+
+class Doing(NamedTuple):
+    """What a client is asking of a server."""
+
+    request: ClientRequest
+    call: str | int
+    """Tells it from the client's other requests to that server."""
+
+
+During: TypeAlias = Callable[[], Doing | None]
 
 
 class Answer(Protocol):
@@ -58,13 +78,16 @@ class FastMCPOptions(TypedDict):
     sampling_capabilities: mcp_types.SamplingCapability
 
 
-def sampling_callback(answer: Answer, *, server: str, offered: SamplingCapability) -> SamplingFnT:
+def sampling_callback(
+    answer: Answer, *, server: str, offered: SamplingCapability, during: During | None = None
+) -> SamplingFnT:
     """A callback for ``mcp.Client``, of either era.
 
     Args:
         answer: Answers the request.
         server: Our name for the server at the other end.
         offered: What the host can do, whatever the client declares.
+        during: Tells what the client is asking of the server now; the SDK does not.
     """
 
     batches = _Batches()
@@ -75,7 +98,15 @@ def sampling_callback(answer: Answer, *, server: str, offered: SamplingCapabilit
         try:
             version = context.session.protocol_version
             with batches.one_more(version) as batch:
-                asked = SamplingContext(server=server, version=version, request_id=context.request_id, batch=batch)
+                doing = None if during is None else during()
+                asked = SamplingContext(
+                    server=server,
+                    version=version,
+                    request_id=context.request_id,
+                    batch=batch,
+                    during=None if doing is None else doing.request,
+                    call=None if doing is None else doing.call,
+                )
                 completion = await answer(dump(params), asked, _declared(context.session, offered))
             with_tools = params.tools is not None or params.tool_choice is not None
             return result_to_sdk(completion.result, with_tools=with_tools)
