@@ -73,6 +73,8 @@ async def test_every_fault_ends_the_call_settles_the_budget_and_gives_nothing_aw
     assert record.outcome != "answered"
     assert record.error is not None
     assert (spent.reserved.calls, spent.reserved.tokens) == (0, 0)
+    assert spent.settled.calls == 1
+    assert (spent.settled.tokens == 0) == (fault in ("401", "429", "500")), "only a status says that nothing was paid"
     assert PLANTED not in told + caplog.text
     assert PATH not in told
     assert PLANTED.encode() not in kept

@@ -77,6 +77,17 @@ def test_the_dearest_model_that_may_answer_is_reserved_for() -> None:
     assert both.micro_usd > plain.micro_usd * 3 // 2
 
 
+def test_a_model_that_takes_no_limit_as_low_as_the_requests_is_reserved_for_as_it_will_be_asked() -> None:
+    def alternate(exchange: Exchange, rest: Rest) -> Steps[None]:
+        exchange.alternates = ("openai-responses/gpt-5.4-mini",)
+        yield from rest()
+
+    low = asked(max_tokens=3)
+    stages = validity, only(MODEL), alternate, reserving(rules(DAY), PRICES.get, ttl=1.0), calling()
+    plain = Playbook(low, stages=_stages()).wants(Reserve).amount
+    assert Playbook(low, stages=stages).wants(Reserve).amount.tokens == plain.tokens - 3 + 16
+
+
 def test_an_answer_is_settled_with_what_the_provider_counted_before_anything_else_happens_to_it() -> None:
     play = Playbook(asked(), stages=_stages()).reserves().calls(asked()).completes(answer())
     assert play.settles(REAL).records("answered").usage == answer().usage
