@@ -78,7 +78,7 @@ def models(
     if as_json:
         click.echo(json.dumps(_as_json(choice, candidates, bounds), indent=2, ensure_ascii=False))
     else:
-        _show(choice, candidates, bounds)
+        _show(choice, candidates, bounds, hints=bool(preferences and preferences.hints))
         _remark(choice, commands, () if allowed else rules.models)
 
 
@@ -94,18 +94,18 @@ def _loaded(option: str, spec: str, commands: dict[str, CommandModel]) -> Model:
         raise click.BadParameter(str(error), param_hint=option) from error
 
 
-def _show(choice: Choice, candidates: Sequence[Candidate], bounds: dict[str, Estimate]) -> None:
+def _show(choice: Choice, candidates: Sequence[Candidate], bounds: dict[str, Estimate], *, hints: bool) -> None:
     click.echo(visible(f"{choice.model} ({choice.reason})"))
     for number, step in enumerate(choice.steps, 1):
         click.echo(visible(f"  {number}. {step}"))
     click.echo()
     prices = {one.model: one.usd_per_mtok for one in candidates}
-    hinted = choice.reason not in ("priorities", "default", "first")
+    met = choice.reason not in ("priorities", "default", "first")
     columns = ["MODEL", "MEETS HINT", "SCORE", "CHEAP", "FAST", "ABLE", "USD PER MTOK", "AT MOST"]
     rows = [
         [
             visible(row.model),
-            "yes" if row.wished and hinted else "no",
+            "" if not hints else "yes" if row.wished and met else "no",
             "" if row.total is None else f"{row.total:.2f}",
             *(
                 "?" if name in row.unknown else f"{score:.2f}"

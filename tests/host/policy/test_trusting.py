@@ -84,6 +84,7 @@ def test_what_the_user_named_or_wrote_for_all_projects_needs_no_trust(
     monkeypatch.setenv("UPCALL_POLICY", str(project / "upcall.toml"))
     assert not needs_trust(project / "upcall.toml")
     assert find_policy(empty) == project / "upcall.toml"
+    assert needs_trust(empty / "upcall.toml"), "what is named is that file, and no other"
     assert load_policy(project / "upcall.toml").rules_for("logs").decision == "allow"
 
 
@@ -122,6 +123,7 @@ def test_an_entry_is_the_users_alone(project: Path) -> None:
     entry = entry_for(path)
     assert entry.stat().st_mode & 0o777 == 0o600
     assert entry.parent.stat().st_mode & 0o777 == 0o700
+    assert entry.parent.parent.stat().st_mode & 0o777 == 0o700, "the record goes there, too"
     assert [one.name for one in entry.parent.iterdir()] == [entry.name]
     entry.chmod(0o666)
     assert not is_trusted(path, ALLOW), "anybody could have written it"

@@ -94,7 +94,10 @@ def locate_policy(start: Path | None = None, env: Mapping[str, str] | None = Non
 def needs_trust(path: Path, env: Mapping[str, str] | None = None) -> bool:
     """Whether the file at ``path``, which `locate_policy` gave, holds only when the user trusts it."""
     env = os.environ if env is None else env
-    return not env.get(VARIABLE) and path.absolute() != user_policy_path(env).absolute()
+    chosen = [user_policy_path(env)]
+    if named := env.get(VARIABLE):
+        chosen.append(Path(named).expanduser())
+    return path.absolute() not in [one.absolute() for one in chosen]
 
 
 def user_policy_path(env: Mapping[str, str] | None = None) -> Path:

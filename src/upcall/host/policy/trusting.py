@@ -50,7 +50,8 @@ def trust(path: Path, text: str) -> None:
     entry = entry_for(path)
     draft = entry.with_name(f"{entry.name}.{secrets.token_hex(4)}")
     try:
-        entry.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state_folder().mkdir(mode=0o700, parents=True, exist_ok=True)  # its parents are anybody's, this is ours
+        entry.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(f"{_hash(text)}\n{path.resolve()}\n")
