@@ -83,7 +83,7 @@ class Between:
 
 async def until(condition: Callable[[], object]) -> None:
     with anyio.fail_after(5):
-        while not condition():  # noqa: ASYNC110 - what a task does has no event
+        while not condition():
             await anyio.lowlevel.checkpoint()
 
 
