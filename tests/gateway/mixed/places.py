@@ -1,0 +1,92 @@
+"""Gateways of the mixed forms, with what stands on both sides of them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import uvicorn
+
+from upcall.gateway.answering import Answering
+from upcall.gateway.http.app import App
+from upcall.gateway.http.guards import Guard
+from upcall.gateway.http.hosting import Hosting
+from upcall.gateway.performing import Answers, Frames
+from upcall.gateway.session.session import Session
+from upcall.gateway.settings import Settings
+from upcall.host.policy import load_policy
+from upcall.testing import ScriptedModel
+
+__all__ = ["ROOT", "SERVER", "answering", "connecting", "hosted", "listening", "until"]
+
+ROOT = Path(__file__).parents[3]
+SERVER = [sys.executable, "-m", "tests.gateway.mixed.server"]
+
+
+async def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    with anyio.fail_after(seconds):
+        while not condition():  # noqa: ASYNC110 - what a process does has no event
+            await anyio.sleep(0.01)
+
+
+def answering(folder: Path, model: ScriptedModel) -> Answering:
+    """Answers everything with this model."""
+    file = folder / "policy.toml"
+    file.write_text('[default]\ndecision = "allow"\n')
+    settings = Settings(policy=load_policy(file), model=model, store=folder / "store.sqlite3", keys=(os.urandom(32),))
+    return Answering(settings, "mixed")
+
+
+def connecting(answers: Answering) -> Callable[[str], tuple[Frames, Answers]]:
+    def connect(principal: str) -> tuple[Frames, Answers]:
+        mine = answers.of("mixed")
+        return Session(mine.terms, mine.sealer(), principal=principal), mine
+
+    return connect
+
+
+@asynccontextmanager
+async def listening(app: Any) -> AsyncIterator[str]:
+    """Serve an ASGI app on this event loop; gives its address."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
+    config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.serve, [listener])
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+
+
+@asynccontextmanager
+async def hosted(
+    folder: Path,
+    *,
+    model: ScriptedModel | None = None,
+    argv: list[str] | None = None,
+    tokens: dict[str, str] | None = None,
+    **options: Any,
+) -> AsyncIterator[tuple[str, Hosting]]:
+    """A gateway that listens on HTTP in front of a server on its pipes; gives its endpoint's address."""
+    answers = answering(folder, model or ScriptedModel("a model's answer", repeat=True))
+    hosting = Hosting(
+        argv or SERVER, connect=connecting(answers), env={**os.environ, "PYTHONPATH": str(ROOT)}, **options
+    )
+    app = App(Guard("127.0.0.1", tokens=tokens or {}), {"/mcp": hosting}, body_bytes=1 << 20)
+    try:
+        async with listening(app) as address:
+            try:
+                yield f"{address}/mcp", hosting
+            finally:
+                await app.aclose()
+    finally:
+        await answers.aclose()
