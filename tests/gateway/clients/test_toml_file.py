@@ -108,6 +108,7 @@ def test_what_was_forgotten_is_rebuilt() -> None:
         'mcp_servers = { a = { command = "x", args = ["1"] }, b = { url = "https://b.example" } }\n',
         '[mcp_servers]\na = { command = "x" }\n\n[z]\n',
         '[mcp_servers.a]\ncommand = "x"\n\n[z]\nk = 1\n\n[mcp_servers.b] # b\ncommand = "y"\nargs = ["1" , "2"]\n',
+        '[mcp_servers.a]\ncommand = "x"\n  [mcp_servers.b]\nenv.K = "v"\nurl = "https://b.example"\n[z]\n',
     ],
 )
 def test_other_ways_to_write_the_same_come_back_too(text: str) -> None:

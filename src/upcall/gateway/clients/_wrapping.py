@@ -12,7 +12,8 @@ from upcall.gateway.clients._config import Config, opened
 from upcall.gateway.clients._entries import Gateway, Left, planned, unwound
 from upcall.gateway.clients._masking import masked
 from upcall.gateway.clients._memory import Layer
-from upcall.gateway.clients._toml_file import NotToml
+from upcall.gateway.clients._merging import taken_back
+from upcall.gateway.clients._toml_file import NotToml, TomlFile
 
 __all__ = ["Change", "is_wrapped", "unwrapped", "wrapped"]
 
@@ -95,8 +96,7 @@ def unwrapped(text: str, path: Path, layers: Sequence[Layer]) -> Change:
     if not changed:
         return Change(before, before, (), ())
     for layer in reversed(layers):
-        if text == layer.after:
-            text = layer.before
+        text = layer.before if text == layer.after else _by_lines(text, path, layer)
     config, remarks = opened(text, path), []
     known = [(layer, opened(layer.before, path), opened(layer.after, path)) for layer in reversed(layers)]
     try:
@@ -117,6 +117,23 @@ def unwrapped(text: str, path: Path, layers: Sequence[Layer]) -> Change:
     except NotToml as error:
         raise _unsafe(path, error) from None
     return Change(before, config, changed, tuple(remarks))
+
+
+def _by_lines(text: str, path: Path, layer: Layer) -> str:
+    """``text`` without what ``layer`` did, where only other lines were changed since; else as it is.
+
+    For TOML: JSON is spliced by entries, which is as exact, and finer.
+    """
+    now = opened(text, path)
+    merged = taken_back(layer.before, layer.after, text) if isinstance(now, TomlFile) else None
+    if merged is None:
+        return text
+    before = opened(layer.before, path).entries
+    expected = {entry: before[entry] if entry in layer.entries else value for entry, value in now.entries.items()}
+    try:
+        return merged if opened(merged, path).entries == expected else text
+    except ConfigurationError:
+        return text
 
 
 def _unsafe(path: Path, error: NotToml) -> ConfigurationError:
