@@ -140,11 +140,14 @@ def call(
     pen, journal = pen_for(), Journal()
     watcher: Watcher = journal if as_json else Result() if quiet else Transcript(pen, model=title, full=full)
     approve = None
-    if policy is not None and policy.current().approval.by == "terminal":
+    asking = policy.current().approval.by if policy is not None else ""
+    if asking == "terminal":
         from upcall.host.approval import TerminalApprover
 
         watcher = patient = Patient(watcher, pen)
         approve = TerminalApprover(around=patient.question)
+    elif asking == "store" and not (quiet or as_json):
+        _console.note("Questions of the policy wait for whoever runs `upcall pending`.")
 
     async def work() -> int:
         samples: list[Sample] = []
