@@ -13,7 +13,7 @@ from upcall.models.codecs._encoded import Encoded, Notes
 from upcall.models.codecs._stops import AnswerBlock, cut
 from upcall.wire import AudioContent, ImageContent, SamplingRequest, SamplingResult, TextContent, ToolUse
 
-__all__ = ["camel", "completion", "parsed"]
+__all__ = ["camel", "completion", "counted", "parsed"]
 
 _T = TypeVar("_T")
 
@@ -28,6 +28,17 @@ def parsed(body: object, shape: type[_T]) -> _T:
         return msgspec.convert(body, shape)
     except msgspec.ValidationError as error:
         raise InvalidAnswer("The provider's answer is not of its own format.", detail=str(error)) from None
+
+
+def counted(counts: object, shape: type[_T]) -> _T | None:
+    """A provider's ``counts`` of tokens as the struct ``shape``, or ``None`` where they cannot be read.
+
+    No answer is lost for them: what is unknown counts as the most that it can be.
+    """
+    try:
+        return None if counts is None else msgspec.convert(counts, shape)
+    except msgspec.ValidationError:
+        return None
 
 
 def camel(name: str) -> str:

@@ -8,7 +8,7 @@ import msgspec
 
 from upcall.errors import InvalidAnswer
 from upcall.models.base import Completion, Usage
-from upcall.models.codecs._answer import camel, completion, parsed
+from upcall.models.codecs._answer import camel, completion, counted, parsed
 from upcall.models.codecs._calls import Call, uses_of
 from upcall.models.codecs._encoded import Encoded, Notes
 from upcall.models.codecs._media import image_of_data_url
@@ -63,7 +63,7 @@ class _Counts(msgspec.Struct):
 class _ChatCompletion(msgspec.Struct):
     choices: list[_Choice]
     model: str | None = None
-    usage: _Counts | None = None
+    usage: Any = None
 
 
 def decode(body: object, request: SamplingRequest, encoded: Encoded) -> Completion:
@@ -94,7 +94,7 @@ def decode(body: object, request: SamplingRequest, encoded: Encoded) -> Completi
         notes,
         model=answer.model or encoded.model,
         stop_reason=stop_reason,
-        usage=_usage(answer.usage),
+        usage=_usage(counted(answer.usage, _Counts)),
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from upcall.errors import InvalidAnswer, ModelRejected
 from upcall.models.base import Completion, Usage
-from upcall.models.codecs._answer import camel, completion, parsed
+from upcall.models.codecs._answer import camel, completion, counted, parsed
 from upcall.models.codecs._calls import Call, uses_of
 from upcall.models.codecs._encoded import Encoded, Notes
 from upcall.models.codecs._numbers import Count
@@ -71,7 +71,7 @@ class _Counts(msgspec.Struct, rename="camel"):
 class _Answer(msgspec.Struct, rename="camel"):
     candidates: list[_Candidate] | None = None
     prompt_feedback: _Feedback | None = None
-    usage_metadata: _Counts | None = None
+    usage_metadata: Any = None
     model_version: str | None = None
 
 
@@ -112,7 +112,7 @@ def decode(body: object, request: SamplingRequest, encoded: Encoded) -> Completi
         notes,
         model=answer.model_version or encoded.model,
         stop_reason=stop_reason,
-        usage=_usage(answer.usage_metadata),
+        usage=_usage(counted(answer.usage_metadata, _Counts)),
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from upcall.errors import InvalidAnswer, ModelRejected, ModelUnavailable, RateLimited, SamplingError
 from upcall.models.base import Completion, Usage
-from upcall.models.codecs._answer import camel, completion, parsed
+from upcall.models.codecs._answer import camel, completion, counted, parsed
 from upcall.models.codecs._calls import Call, uses_of
 from upcall.models.codecs._encoded import Encoded, Notes
 from upcall.models.codecs._limits import within
@@ -45,7 +45,7 @@ class _Response(msgspec.Struct):
     status: str | None = None
     incomplete_details: _Reason | None = None
     error: _Trouble | None = None
-    usage: _Counts | None = None
+    usage: Any = None
 
 
 class _Message(msgspec.Struct):
@@ -75,7 +75,7 @@ def decode(body: object, request: SamplingRequest, encoded: Encoded) -> Completi
     notes = Notes()
     blocks, refused = _blocks(response, request, encoded, notes)
     stop_reason = "refusal" if refused else _stop_reason(response)
-    usage = _usage(response.usage)
+    usage = _usage(counted(response.usage, _Counts))
     asked, sent = request.max_tokens, encoded.body["max_output_tokens"]
     said = None if usage is None else usage.output_tokens - usage.reasoning_tokens
     short = within(blocks, asked, of=said) if sent > asked and (said is None or said > asked) else blocks

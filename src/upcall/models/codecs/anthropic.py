@@ -14,7 +14,7 @@ import msgspec
 from upcall.errors import UnsupportedContent
 from upcall.models.base import Completion, Usage
 from upcall.models.codecs import quirks
-from upcall.models.codecs._answer import camel, completion, parsed
+from upcall.models.codecs._answer import camel, completion, counted, parsed
 from upcall.models.codecs._draft import Draft
 from upcall.models.codecs._encoded import Encoded, Notes, Recall, nothing_recalled
 from upcall.models.codecs._media import COMMON_IMAGES, checked_image
@@ -215,7 +215,7 @@ class _Message(msgspec.Struct):
     content: list[dict[str, Any]]
     model: str = ""
     stop_reason: str | None = None
-    usage: _Counts | None = None
+    usage: Any = None
 
 
 class _Text(msgspec.Struct):
@@ -259,7 +259,7 @@ def decode(body: object, request: SamplingRequest, encoded: Encoded) -> Completi
         notes,
         model=message.model or encoded.model,
         stop_reason=None if reason is None else _STOP_REASONS.get(reason, camel(reason)),
-        usage=_usage(message.usage),
+        usage=_usage(counted(message.usage, _Counts)),
     )
 
 
