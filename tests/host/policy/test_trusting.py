@@ -72,6 +72,12 @@ def test_trust_is_for_one_place(project: Path, tmp_path: Path) -> None:
     other.mkdir()
     (other / "upcall.toml").write_text(ALLOW)
     assert not is_trusted(other / "upcall.toml", ALLOW)
+    link = tmp_path / "link"
+    link.symlink_to(project, target_is_directory=True)
+    assert is_trusted(link / "upcall.toml", ALLOW), "another way to the same place"
+    (other / "upcall.toml").unlink()
+    (other / "upcall.toml").symlink_to(project / "upcall.toml")
+    assert not is_trusted(other / "upcall.toml", ALLOW), "a stranger's project that points to a file of yours"
 
 
 def test_what_the_user_named_or_wrote_for_all_projects_needs_no_trust(

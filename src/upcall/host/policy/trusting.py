@@ -27,8 +27,7 @@ __all__ = ["distrust", "entry_for", "is_trusted", "trust"]
 
 def entry_for(path: Path) -> Path:
     """Where it is kept that the policy file at ``path`` is trusted."""
-    name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
-    return state_folder() / "trusted" / name
+    return state_folder() / "trusted" / hashlib.sha256(os.fsencode(_place(path))).hexdigest()
 
 
 def is_trusted(path: Path, text: str) -> bool:
@@ -54,7 +53,7 @@ def trust(path: Path, text: str) -> None:
         entry.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(f"{_hash(text)}\n{path.resolve()}\n")
+            file.write(f"{_hash(text)}\n{_place(path)}\n")
         draft.replace(entry)
     except OSError as error:
         with suppress(OSError):
@@ -79,6 +78,11 @@ def distrust(path: Path) -> bool:
     except OSError as error:
         raise ConfigurationError(f"The trust cannot be taken back: {error.strerror}.", detail=str(path)) from None
     return True
+
+
+def _place(path: Path) -> Path:
+    """Where it was found: a link in one project to the file of another is not that file."""
+    return path.parent.resolve() / path.name
 
 
 def _is_ours(descriptor: int) -> bool:
