@@ -16,21 +16,25 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from upcall.errors import SamplingError, SamplingRefused, UpcallError
+from upcall.gateway._decoding import decoded
 from upcall.gateway.session.actions import Answered, Outcome, Refused, Sample
 from upcall.gateway.session.terms import Terms
+from upcall.wire import visible
 
 if TYPE_CHECKING:
     from upcall.gateway.asking import Desk, Turn
     from upcall.gateway.performing import Elicit
     from upcall.gateway.sealing import Sealer
     from upcall.gateway.settings import Settings
-    from upcall.host import Host
+    from upcall.host import ClientRequest, Host
     from upcall.store import Store
 
 __all__ = ["Answering"]
 
 _log = logging.getLogger("upcall.gateway")
 
+_LONGEST = 2000
+"""Characters of a line in the log."""
 _REMEMBERED = 10_000
 """Questions that clients were handed and have not come back for."""
 
@@ -119,7 +123,7 @@ class Answering:
         token = at_desk.set(desk)
         try:
             completion = await host.answer(
-                _params(sample),
+                decoded(sample.params),
                 server=self._server,
                 version=sample.version,
                 request_id=sample.request_id,
@@ -150,7 +154,8 @@ class Answering:
             error.hint = "Whoever runs the gateway decides with `upcall pending`."
 
     def _tell(self, error: UpcallError) -> None:
-        _log.warning("%s got no answer: %s %s", self._server, error, error.detail)
+        told = " ".join(visible(f"{error} {error.detail}").split())
+        _log.warning("%s got no answer: %s", self._server, told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…")
 
 
 class _Shared:
@@ -233,18 +238,12 @@ def _made(settings: Settings) -> tuple[Host, Store | None]:
     return host, own
 
 
-def _params(sample: Sample) -> Any:
-    return msgspec.json.decode(sample.params)
-
-
-def _during(sample: Sample) -> Any:
-    if not sample.method:
-        return None
+def _during(sample: Sample) -> ClientRequest | None:
     from upcall.host import ClientRequest
 
-    arguments: Any = None
-    if sample.arguments is not None:
-        arguments = msgspec.json.decode(sample.arguments)
+    if not sample.method:
+        return None
+    arguments = decoded(sample.arguments)
     return ClientRequest(
         name=sample.name, arguments=arguments if isinstance(arguments, dict) else None, method=sample.method
     )

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from upcall.gateway._decoding import decoded
 from upcall.gateway.session.actions import Deferred, Sample
 from upcall.host.approval import (
     SCHEMA,
@@ -125,13 +126,13 @@ class _AtClient:
             if asked == digest:
                 if self._clock() > float(until):
                     return Answer(approved=False, reason="The client's answer came after the deadline.")
-                return answer_given(_decoded(given))
+                return answer_given(decoded(given))
         if desk.deferred is None:
             text = await asyncio.to_thread(plain, question)
             params = msgspec.json.encode({"message": text, "requestedSchema": SCHEMA})
             until = f"{self._clock() + question.deadline:.0f}"
             desk.deferred = Deferred(key=f"{digest}.{until}", params=params)
-        return Answer(approved=False, reason=HANDED_OVER)
+        return Answer(approved=False, reason=HANDED_OVER, handed_over=True)
 
 
 class _Laid:
@@ -161,13 +162,6 @@ def digest_of(question: Question) -> str:
     return hashlib.sha256(msgspec.json.encode([context, told, cost], order="sorted")).hexdigest()
 
 
-def _decoded(given: bytes) -> Any:
-    try:
-        return msgspec.json.decode(given)
-    except msgspec.DecodeError:
-        return None
-
-
 async def _elicit(message: str, schema: dict[str, Any]) -> Mapping[str, Any]:
     desk = at_desk.get()
     if desk is None or desk.elicit is None:
@@ -175,5 +169,5 @@ async def _elicit(message: str, schema: dict[str, Any]) -> Mapping[str, Any]:
     given = await desk.elicit(msgspec.json.encode({"message": message, "requestedSchema": schema}))
     if given is None:
         raise ConnectionError("the client gave an error, or is gone")
-    result = _decoded(given)
+    result = decoded(given)
     return result if isinstance(result, Mapping) else {}

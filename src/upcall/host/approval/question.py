@@ -58,7 +58,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     Raises:
         ValueError: It contradicts itself: a yes for ``never`` or ``not_now``, a no for ``always``, a no with something
-            edited, an ``until`` without a time zone.
+            edited, a yes that was handed over, an ``until`` without a time zone.
     """
 
     approved: bool
@@ -75,10 +75,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Why, for this side's records only: it may name files and settings. Belongs into an error's ``detail``."""
     asked: bool = True
     """False when there was no way to ask: another approver may still have one."""
+    handed_over: bool = False
+    """Nobody has decided: the question is on its way to somebody whose answer comes with a new attempt of the request.
+    This attempt ends without one."""
 
     def __post_init__(self) -> None:
         if self.remember in (("never", "not_now") if self.approved else ("always",)):
             raise ValueError(f"an answer with approved={self.approved} cannot be remembered as {self.remember!r}")
+        if self.approved and self.handed_over:
+            raise ValueError("a question that was handed over has no yes")
         if not self.approved and (self.request is not None or self.result is not None):
             raise ValueError("an answer that is a no has nothing edited")
         if self.until is not None and self.until.tzinfo is None:

@@ -79,6 +79,8 @@ def refusal(exchange: Exchange, answer: Answer, what: str, remedy: str = "") -> 
         what: What they were asked about, in a word.
         remedy: What the operator can do where nobody was there to ask.
     """
+    if answer.handed_over:
+        return SamplingRefused(f"Somebody is asked about the {what} before it is answered.", detail=answer.reason)
     exchange.ruling = Ruling(decision="deny", by=_who(answer))
     if not answer.asked:
         message = f"The {what} needs somebody's approval, and there is nobody to ask."
