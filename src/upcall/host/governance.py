@@ -24,7 +24,7 @@ __all__ = ["Governance", "programs", "without_credentials"]
 _USER = re.compile(r"(@https?://)[^/@\s]*@", re.IGNORECASE)
 _QUERY = re.compile(r"(@https?://[^\s?#]*)[?#]\S*", re.IGNORECASE)
 _CALL = 3600.0
-"""Seconds that a reservation for a call without a time limit outlives a process that was killed. A running one renews."""
+"""Seconds that a call without a time limit keeps what it reserved when its process was killed; a running one renews."""
 _MARGIN = 60.0
 
 
