@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -71,6 +72,8 @@ class App:
         self._guard = guard
         self._endpoints = dict(endpoints)
         self._body_bytes = body_bytes
+        self._open: dict[asyncio.Task[Any], str] = {}
+        self._left: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -99,7 +102,38 @@ class App:
         if isinstance(body, Refusal):
             await _refuse(send, body)
         elif body is not None:
-            await endpoint(Request(scope["method"], headers, fields, principal, body), receive, send)
+            await self._served(endpoint, Request(scope["method"], headers, fields, principal, body), receive, send)
+
+    async def _served(self, endpoint: Endpoint, request: Request, receive: Receive, send: Send) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - ASGI is run in tasks
+        self._open[task] = request.method
+        try:
+            await endpoint(request, receive, send)
+        except asyncio.CancelledError:
+            if task not in self._left:
+                raise
+            task.uncancel()
+            await _cut_short(send)
+        finally:
+            del self._open[task]
+            self._left.discard(task)
+
+    def stop_listening(self) -> None:
+        """End the streams that would never end by themselves; requests go on."""
+        for task, method in list(self._open.items()):
+            if method == "GET":
+                self._leave(task)
+
+    def leave(self) -> None:
+        """End every response that is still open, here and now."""
+        for task in list(self._open):
+            self._leave(task)
+
+    def _leave(self, task: asyncio.Task[Any]) -> None:
+        if task not in self._left:
+            self._left.add(task)
+            task.cancel()
 
     async def aclose(self) -> None:
         """Close all endpoints."""
@@ -145,6 +179,15 @@ def problem(code: int, message: str) -> bytes:
 async def _refuse(send: Send, refusal: Refusal) -> None:
     close = ((b"connection", b"close"),) if refusal.status in (408, 413, 431) else ()
     await send_json(send, refusal.status, problem(-32600, refusal.message), (*refusal.headers, *close))
+
+
+async def _cut_short(send: Send) -> None:
+    """End a response wherever it is."""
+    try:
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    except RuntimeError:  # not begun, or over already
+        with suppress(RuntimeError):
+            await _refuse(send, Refusal(503, "The gateway is shutting down."))
 
 
 def _for_pages(send: Send, origin: bytes) -> Send:

@@ -1,0 +1,334 @@
+"""One request of a client over HTTP, and the requests upstream that it takes to answer it.
+
+The response to the client is *waiting*, then *begun* (as events, or passed on as it comes) or *sent* (whole), and
+*over*. While a POST waits for samples it is *held*: the server has answered, and its answer stays here. A held one that
+is waiting becomes events after a while, with comments as signs of life, where the client takes events.
+
+Invariants: the status and headers are those of the upstream response that the client's answer came with. An event that
+does not change goes on as the bytes it came in, before the next is looked for; one that is taken leaves its id behind,
+so that a client that comes back does not get it again. Nobody reads upstream faster than the client takes it. When the
+client is gone, nothing upstream is left open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import UNSET
+
+from upcall.errors import ServerUnavailable
+from upcall.gateway.frames import peek
+from upcall.gateway.http.app import Request, problem
+from upcall.gateway.http.connections import Connection
+from upcall.gateway.http.forwarding import VERSION, response_headers, status_for, upstream_headers
+from upcall.gateway.http.headers import is_modern
+from upcall.gateway.http.responding import Header, Receive, Send
+from upcall.gateway.http.sse import Event, EventTooLarge, Parser, comment, written
+from upcall.gateway.http.streams import requests_in
+from upcall.gateway.http.upstream import Reply, Upstream
+
+__all__ = ["Exchange"]
+
+BEAT = 15.0
+"""Seconds of silence after which a held response says that it is alive."""
+_LOOK_SECONDS: Final = 0.05
+"""Most requests are answered by then; the others are watched for a client that goes away."""
+_EVENTS: Final[list[Header]] = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache, no-transform")]
+
+_log = logging.getLogger("upcall.gateway")
+
+
+class Exchange:
+    """Made for one request, run once. It is the lane of what it carries."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        request: Request,
+        receive: Receive,
+        send: Send,
+        *,
+        upstream: Upstream,
+        frame_bytes: int,
+        on_reply: Callable[[Reply], None] = lambda reply: None,
+    ) -> None:
+        self.standalone = request.method == "GET" and b"last-event-id" not in request.fields
+        """Whether it is the stream for what belongs to no request."""
+        self._connection = connection
+        self._request = request
+        self._receive = receive
+        self._send = send
+        self._upstream = upstream
+        self._frame_bytes = frame_bytes
+        self._on_reply = on_reply
+        self._headers = upstream_headers(request.headers)
+        self._to_server: deque[bytes] = deque()
+        self._to_client: deque[bytes] = deque()
+        self._changed = asyncio.Event()
+        self._begun = self._over = self._left = self._resumable = self._held = False
+        self._answers = 0
+        self._writing = asyncio.Lock()
+        self._flushing: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    def upstream_frame(self, frame: bytes) -> None:
+        """To be sent as a request of this exchange."""
+        self._to_server.append(frame)
+        self._changed.set()
+
+    def push(self, frame: bytes, *, sought: bool) -> bool:
+        """A frame for the client that answers nothing which came in just now.
+
+        Args:
+            frame: One message.
+            sought: It belongs here; else it goes only where events are open. ``False`` when it cannot go here.
+        """
+        if self._over or not (self._begun or (sought and _is_response(frame))):
+            return False
+        self._to_client.append(frame)
+        self._changed.set()
+        if self._begun and (self._flushing is None or self._flushing.done()):
+            self._flushing = asyncio.create_task(self._flush())
+        return True
+
+    def _leave(self) -> None:
+        if not self._over and not self._left and self._running is not None:
+            self._left = True
+            self._running.cancel()
+
+    async def run(self) -> None:
+        """Answer the request. Returns when the response is over, or the client has gone."""
+        self._running = task = asyncio.current_task()
+        self._connection.exchanges.add(self)
+        self._connection.headers = self._request.headers
+        timer = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._watch)
+        try:
+            await (self._post() if self._request.method == "POST" else self._get())
+            await self._finish()
+        except asyncio.CancelledError:
+            if not self._left or task is None:
+                self._left = True
+                raise
+            task.uncancel()
+        except OSError:  # the connection to the client
+            self._left = True
+        finally:
+            timer.cancel()
+            self._connection.exchanges.discard(self)
+            for other in (self._watching, self._flushing):
+                if other is not None:
+                    other.cancel()
+            if self._left:
+                self._connection.client_gone(self, self._unanswered())
+            self._over = True
+
+    def _watch(self) -> None:
+        self._watching = asyncio.create_task(self._watched())
+
+    async def _watched(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._leave()
+
+    def _unanswered(self) -> list[str | int | float]:
+        """Legacy requests that nobody will hear the answer of, since their stream cannot be resumed."""
+        version = self._request.header(VERSION)
+        if self._request.method != "POST" or self._resumable or is_modern(version):
+            return []
+        ids, _ = requests_in(self._request.body)
+        return [] if self._answers >= len(ids) else list(ids)
+
+    async def _get(self) -> None:
+        try:
+            reply = await self._upstream.request(self._request.method, self._headers, self._request.body or None)
+        except ServerUnavailable as error:
+            await self._whole(502, [], problem(error.code, str(error)))
+            return
+        async with reply:
+            self._on_reply(reply)
+            if reply.status == 200 and reply.media_type == "text/event-stream":
+                await self._events(reply)
+            else:
+                await self._passed(reply)
+
+    async def _post(self) -> None:
+        self._connection.from_client(self._request.body, self)
+        asked = bool(self._to_server)
+        while True:
+            if self._to_server:
+                await self._ask(self._to_server.popleft())
+            elif self._to_client:
+                if self._begun:
+                    await self._flush()
+                else:
+                    frame = self._to_client.popleft()
+                    await self._whole(status_for(frame), [], frame)
+            elif self._over or not self._waits:
+                break
+            else:
+                await self._hold()
+            if self._over:
+                break
+        if not self._begun and not self._over:
+            if asked:
+                await self._whole(502, [], problem(-32603, "The request came to no answer."))
+            else:
+                self._over = True
+                await self._send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]})
+                await self._send({"type": "http.response.body", "body": b""})
+
+    @property
+    def _waits(self) -> bool:
+        """Whether samples may still say something here: those of its own connection, or what its answer asked for."""
+        return self._connection.under_way > 0 and (self._held or self._connection.id is None)
+
+    async def _ask(self, frame: bytes) -> None:
+        try:
+            reply = await self._upstream.request("POST", self._headers, frame)
+        except ServerUnavailable as error:
+            await self._broken(error)
+            return
+        async with reply:
+            self._on_reply(reply)
+            kind = reply.media_type
+            if kind == "text/event-stream" and reply.status == 200:
+                await self._events(reply)
+            elif kind == "application/json" and reply.header("Content-Encoding") in (None, "identity"):
+                await self._json(reply)
+            elif self._begun:
+                await self._tell(self._connection.server_gone(f"The server answered with status {reply.status}.", self))
+            else:
+                await self._passed(reply)
+                if reply.status != 202:
+                    self._connection.server_gone("The server gave no answer.", self)
+
+    async def _json(self, reply: Reply) -> None:
+        try:
+            body = await reply.read(self._frame_bytes)
+        except ServerUnavailable as error:
+            await self._broken(error)
+            return
+        got: list[bytes] = self._connection.from_server(body, self) if body else [body]
+        self._held = not got
+        if self._begun:
+            await self._tell(got)
+        elif got:
+            self._answers += 1
+            if reply.status >= 400:  # its error may name no request
+                self._connection.server_gone("The server gave no answer.", self)
+            await self._whole(reply.status, response_headers(reply.headers), got[-1])
+
+    async def _events(self, reply: Reply) -> None:
+        if not self._begun:
+            await self._begin(reply.status, response_headers(reply.headers))
+        parser = Parser(self._frame_bytes)
+        reason = "The server closed the stream before its answer."
+        try:
+            async for chunk in reply.chunks():
+                out = b"".join([self._event(event) for event in parser.feed(chunk)])
+                if out:
+                    await self._write(out)
+        except ServerUnavailable as error:
+            reason = str(error)
+        except EventTooLarge:
+            self._resumable, reason = False, "The server sent an event that is too long."
+        if self._request.method == "POST" and not (self._resumable and self._connection.id is not None):
+            await self._tell(self._connection.server_gone(reason, self))
+
+    def _event(self, event: Event) -> bytes:
+        """What goes on of it."""
+        if event.id is not None:
+            self._resumable = True
+        if not event.data:
+            return event.raw
+        got = self._connection.from_server(event.data, self)
+        for frame in got:
+            self._answers += _is_response(frame)
+        if len(got) == 1 and got[0] is event.data:
+            return event.raw
+        if not got:
+            taken = event.id is not None or event.retry is not None
+            return written(b"", kind=None, id=event.id, retry=event.retry) if taken else b""
+        *first, last = got
+        return b"".join(written(frame, kind=event.kind) for frame in first) + written(
+            last, kind=event.kind, id=event.id, retry=event.retry
+        )
+
+    async def _broken(self, error: ServerUnavailable) -> None:
+        _log.warning("%s %s", error, error.detail)
+        got = self._connection.server_gone(str(error), self)
+        if self._begun:
+            await self._tell(got)
+        else:
+            await self._whole(502, [], got[-1] if got else problem(error.code, str(error)))
+
+    async def _hold(self) -> None:
+        """Wait for what the samples give."""
+        self._changed.clear()
+        if self._watching is None:
+            self._watch()
+        try:
+            async with asyncio.timeout(BEAT):
+                await self._changed.wait()
+        except TimeoutError:
+            if not self._begun and b"text/event-stream" not in self._request.fields.get(b"accept", b""):
+                return
+            if not self._begun:
+                await self._begin(200, _EVENTS)
+            await self._write(comment())
+
+    async def _passed(self, reply: Reply) -> None:
+        """Pass on what is none of ours, as it comes."""
+        headers = response_headers(reply.headers)
+        length = reply.header("Content-Length")
+        if length is not None:
+            headers.append((b"content-length", length.encode("latin-1")))
+        await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        self._begun = True
+        try:
+            async for chunk in reply.chunks():
+                await self._write(chunk)
+        except ServerUnavailable:
+            self._left = True  # the response stays unfinished, as it is upstream
+            return
+        await self._finish()
+
+    async def _begin(self, status: int, headers: list[Header]) -> None:
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        self._begun = True
+
+    async def _whole(self, status: int, headers: list[Header], frame: bytes) -> None:
+        self._over = True
+        if not any(name == b"content-type" for name, _ in headers):
+            headers.append((b"content-type", b"application/json"))
+        headers.append((b"content-length", b"%d" % len(frame)))
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": frame})
+
+    async def _tell(self, got: list[bytes]) -> None:
+        if got:
+            await self._write(b"".join(written(frame) for frame in got))
+
+    async def _flush(self) -> None:
+        while self._to_client:
+            await self._write(written(self._to_client.popleft()))
+
+    async def _write(self, body: bytes) -> None:
+        async with self._writing:
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def _finish(self) -> None:
+        if self._begun and not self._over and not self._left:
+            await self._flush()
+            self._over = True
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _is_response(frame: bytes) -> bool:
+    message = peek(frame)
+    return message is not None and message.method is UNSET

@@ -1,0 +1,103 @@
+"""`Proxy`: an MCP server that is served over HTTP elsewhere, served here with sampling answered.
+
+What passes: requests to the endpoint itself, with any method that MCP has, and whatever the server says to them. What
+does not: OAuth's metadata and all other paths of the server, redirects (they go to the client as they are), and what
+`upcall.gateway.http.forwarding` says of headers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from upcall.gateway.http.app import Request, problem
+from upcall.gateway.http.connections import Connect, Connection, Connections
+from upcall.gateway.http.exchange import Exchange
+from upcall.gateway.http.forwarding import SESSION, VERSION
+from upcall.gateway.http.responding import Receive, Send, send_json
+from upcall.gateway.http.upstream import Reply, Upstream
+
+__all__ = ["Proxy"]
+
+FRAME_BYTES: Final = 256 * 1024 * 1024
+IDLE_SECONDS: Final = 30 * 60.0
+CONNECTIONS: Final = 10_000
+_METHODS: Final = frozenset({"POST", "GET", "DELETE"})
+
+
+class Proxy:
+    """An `Endpoint` in front of one server.
+
+    Args:
+        upstream: The server. The proxy closes it.
+        connect: Makes the session of a new connection, and what answers its samples.
+        frame_bytes: Longest message of the server.
+        idle_seconds: How long a session that nobody uses is remembered.
+        connections: How many sessions are remembered.
+        now: The time, in seconds.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        connect: Connect,
+        *,
+        frame_bytes: int = FRAME_BYTES,
+        idle_seconds: float = IDLE_SECONDS,
+        connections: int = CONNECTIONS,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._upstream = upstream
+        self._connect = connect
+        self._frame_bytes = frame_bytes
+        self._kept = Connections(self._made, idle_seconds=idle_seconds, cap=connections, now=now)
+
+    @property
+    def kept(self) -> int:
+        """Sessions that are remembered."""
+        return len(self._kept)
+
+    async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
+        """See `Endpoint`."""
+        if request.method not in _METHODS:
+            await send_json(send, 405, problem(-32600, "Method not allowed."), [(b"allow", b"GET, POST, DELETE")])
+            return
+        id = request.header(SESSION)
+        if id is None:
+            connection: Connection | None = self._made(request.principal)
+        else:
+            connection = self._kept.get(id, request.principal, request.header(VERSION))
+        if connection is None:
+            await send_json(send, 404, problem(-32600, "Session not found."))
+            return
+
+        def on_reply(reply: Reply) -> None:
+            given = reply.header("Mcp-Session-Id")
+            if id is None and given and reply.status < 300:
+                self._kept.keep(given, connection)
+            elif id is not None and (reply.status == 404 or (request.method == "DELETE" and reply.status < 300)):
+                self._kept.forget(id)
+
+        exchange = Exchange(
+            connection,
+            request,
+            receive,
+            send,
+            upstream=self._upstream,
+            frame_bytes=self._frame_bytes,
+            on_reply=on_reply,
+        )
+        try:
+            await exchange.run()
+        finally:
+            if connection.id is None:
+                await connection.aclose()
+
+    def _made(self, principal: str) -> Connection:
+        return Connection(self._connect, self._upstream, principal)
+
+    async def aclose(self) -> None:
+        """See `Endpoint`."""
+        await self._kept.aclose()
+        await self._upstream.aclose()

@@ -1,0 +1,131 @@
+"""`serve`: servers behind one listener, each at its path, until a signal says stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from upcall.gateway.answering import Answering
+from upcall.gateway.http.app import App, Endpoint
+from upcall.gateway.http.guards import Guard
+from upcall.gateway.http.listening import Listener, Tls, bound
+from upcall.gateway.http.proxying import Proxy
+from upcall.gateway.http.upstream import Upstream as Server
+from upcall.gateway.performing import Answers, Frames
+from upcall.gateway.session.session import Session
+from upcall.gateway.settings import Serving, Settings, Upstream
+from upcall.gateway.stdio.serving import FollowedTerms
+
+__all__ = ["Tls", "connect_for", "endpoint_for", "serve", "serve_async"]
+
+_log = logging.getLogger("upcall.gateway")
+_PRESSED = (signal.SIGINT, signal.SIGTERM)
+
+
+def serve(
+    settings: Settings,
+    serving: Serving,
+    *,
+    only: Upstream | None = None,
+    tls: Tls | None = None,
+    allow_anonymous: bool = False,
+    on_ready: Callable[[list[str]], None] = lambda urls: None,
+) -> int:
+    """Serve until SIGINT or SIGTERM; gives the exit code.
+
+    Args:
+        settings: What the gateway goes by.
+        serving: Where, for whom, and the servers of the policy file, each at ``/NAME/mcp``.
+        only: Serve this one alone, at ``/mcp``.
+        tls: Plain HTTP when ``None``.
+        allow_anonymous: Whether others than this machine may come without a token.
+        on_ready: Told the addresses once they are served.
+
+    Raises:
+        ConfigurationError: It cannot listen there, or should not.
+    """
+    asyncio.run(
+        serve_async(
+            settings, serving, only=only, tls=tls, allow_anonymous=allow_anonymous, on_ready=on_ready, signals=True
+        )
+    )
+    return 0
+
+
+async def serve_async(
+    settings: Settings,
+    serving: Serving,
+    *,
+    only: Upstream | None = None,
+    tls: Tls | None = None,
+    allow_anonymous: bool = False,
+    on_ready: Callable[[list[str]], None] = lambda urls: None,
+    signals: bool = False,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """As `serve`, on a running event loop, until ``stop`` is set or it is cancelled."""
+    host, port = serving.listen or ("127.0.0.1", 0)
+    guard = Guard(
+        host,
+        tokens=serving.tokens,
+        allow_hosts=serving.allow_hosts,
+        allow_origins=serving.allow_origins,
+        allow_anonymous=allow_anonymous,
+    )
+    paths = {"/mcp": only} if only is not None else {f"/{one.name}/mcp": one for one in serving.upstreams}
+    answering = Answering(settings)
+    endpoints = {path: endpoint_for(one, answering) for path, one in paths.items()}
+    app = App(guard, endpoints, body_bytes=serving.body_bytes)
+    listening = bound(host, port)
+    try:
+        listener = Listener(app, listening, tls=tls)
+        if signals:
+            _on_signals(_PRESSED, listener.stop)
+        stopping = asyncio.create_task(_stop_with(stop, listener)) if stop is not None else None
+        try:
+            await listener.run(lambda: on_ready([listener.address + path for path in paths]))
+        finally:
+            if stopping is not None:
+                stopping.cancel()
+    finally:
+        listening.close()
+        await answering.aclose()
+
+
+def connect_for(answering: Answering, name: str) -> Callable[[str], tuple[Frames, Answers]]:
+    """Makes the session of each connection to the server of this name, and what answers its samples."""
+    mine = answering.of(name)
+    terms, sealer = FollowedTerms(mine), mine.sealer()
+
+    def connect(principal: str) -> tuple[Frames, Answers]:
+        return Session(terms, sealer, principal=principal), answering.of(name)
+
+    return connect
+
+
+def endpoint_for(upstream: Upstream, answering: Answering) -> Endpoint:
+    """What serves this server."""
+    connect = connect_for(answering, upstream.name)
+    if upstream.url is not None:
+        return Proxy(Server(upstream.url, headers=upstream.headers), connect)
+    from upcall.gateway.http.hosting import Hosting
+
+    return Hosting(upstream.argv or (), env=upstream.env, connect=connect)
+
+
+async def _stop_with(stop: asyncio.Event, listener: Listener) -> None:
+    await stop.wait()
+    listener.stop()
+
+
+def _on_signals(numbers: Iterable[signal.Signals], stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in numbers:
+        try:
+            loop.add_signal_handler(number, stop)
+        except NotImplementedError:  # Windows
+            with suppress(ValueError):
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
