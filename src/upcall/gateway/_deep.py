@@ -34,7 +34,7 @@ def deep_envelope(text: bytes) -> dict[str, Raw] | None:
         if depth == 1 and key is None and mark == 0x22:
             try:
                 key = _key.decode(token.group())
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError):
                 return None
         elif depth == 1 and mark == 0x3A:
             start = token.end()

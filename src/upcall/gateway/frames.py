@@ -21,6 +21,7 @@ from upcall.gateway._deep import deep_envelope
 __all__ = [
     "Envelope",
     "Id",
+    "UNREADABLE",
     "changed",
     "compact",
     "elements",
@@ -37,6 +38,10 @@ __all__ = [
 
 Id = int | str | float
 """The id of a request. ``1`` and ``1.0`` are the same, as they are for JavaScript; ``"1"`` is another."""
+
+
+UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+"""What decoding raises on a peer's JSON: malformed or of another type, nested too deep, not in UTF-8."""
 
 
 class Envelope(msgspec.Struct, gc=False):
@@ -69,14 +74,14 @@ def peek(frame: bytes | Raw) -> Envelope | None:
     """The envelope of one message; ``None`` for a batch and for what is no JSON-RPC message."""
     try:
         return _envelope.decode(frame)
-    except msgspec.DecodeError:
-        return None
     except RecursionError:
         found = deep_envelope(bytes(frame))
         try:
             return None if found is None else _filled(found)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return None
+    except UNREADABLE:
+        return None
 
 
 def elements(frame: bytes) -> list[Raw] | None:
@@ -85,7 +90,7 @@ def elements(frame: bytes) -> list[Raw] | None:
         return None
     try:
         return _elements.decode(frame)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 
@@ -95,7 +100,7 @@ def members(value: bytes | Raw | UnsetType | None) -> dict[str, Raw] | None:
         return None
     try:
         return _members.decode(value)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 
@@ -112,7 +117,7 @@ def request_id(params: bytes | Raw) -> Id | None:
     """Which request a ``notifications/cancelled`` with these params is about."""
     try:
         return _cancelled.decode(params).id
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 
@@ -153,7 +158,7 @@ def compact(frame: bytes) -> bytes:
         return frame
     try:
         return msgspec.json.format(frame, indent=-1)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return frame.replace(b"\r", b" ").replace(b"\n", b" ")
 
 

@@ -89,7 +89,7 @@ class Sealer:
         bound = self._bound(principal, method, digest)
         first = next(iter(self._keys))
         sealed = _cipher(self._keys[first]).encrypt(nonce, plain, bound)
-        return first + base64.urlsafe_b64encode(nonce + sealed).decode("ascii").rstrip("=")
+        return first + _written(nonce + sealed)
 
     def open(self, state: str, *, principal: str, method: str, digest: bytes, now: float) -> bytes:
         """What was sealed. The arguments are those of `seal`.
@@ -104,7 +104,7 @@ class Sealer:
                 raise ValueError
             text = state[len(prefix) :]
             sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-            if len(sealed) < _NONCE_BYTES + _TAG_BYTES + _EXPIRY.size:
+            if len(sealed) < _NONCE_BYTES + _TAG_BYTES + _EXPIRY.size or _written(sealed) != text:
                 raise ValueError
             bound = self._bound(principal, method, digest)
             plain = _cipher(self._keys[prefix]).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound)
@@ -153,6 +153,10 @@ def _derived(key: bytes, purpose: bytes, server: str) -> bytes:
 
 def _id(key: bytes, server: str) -> str:
     return base64.urlsafe_b64encode(_derived(key, b"id", server)[:_ID_BYTES]).decode("ascii")
+
+
+def _written(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).decode("ascii").rstrip("=")
 
 
 def _cipher(key: bytes) -> AESGCM:

@@ -270,6 +270,13 @@ def test_a_response_goes_to_the_lane_that_its_request_came_on() -> None:
     assert only(talk.server({"jsonrpc": "2.0", "id": 1, "result": {}}), ToClient).lane == "a"
 
 
+def test_a_response_on_a_resumed_stream_stays_on_it() -> None:
+    talk = connected(calls=())
+    talk.client(call(1, modern=False), "post")
+    assert only(talk.server({"jsonrpc": "2.0", "id": 1, "result": {}}, "resumed"), ToClient).lane == "resumed"
+    assert talk.session.open == 0
+
+
 def test_the_version_is_the_one_that_the_server_chose() -> None:
     talk = Talk()
     talk.client(initialize("2025-11-25"))

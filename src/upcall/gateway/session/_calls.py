@@ -66,7 +66,7 @@ class Call(msgspec.Struct, eq=False):
         for key in ("name", "uri"):
             try:
                 return msgspec.json.decode(found[key], type=str), None if arguments is None else bytes(arguments)
-            except (KeyError, msgspec.DecodeError):
+            except (KeyError, *frames.UNREADABLE):
                 continue
         return "", None if arguments is None else bytes(arguments)
 

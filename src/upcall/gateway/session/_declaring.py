@@ -52,14 +52,13 @@ _with_meta = msgspec.json.Decoder(_WithMeta)
 _meta = msgspec.json.Decoder(_Meta)
 _text = msgspec.json.Decoder(str)
 _versioned = msgspec.json.Decoder(_Versioned)
-_BROKEN = (msgspec.DecodeError, RecursionError)
 
 
 def in_initialize(frame: bytes, params: Raw | UnsetType, terms: Terms) -> Declared:
     """``initialize`` with the capability in it, where the gateway answers (2025-11-25, lifecycle, "Initialization")."""
     try:
         found = _initialize.decode(params) if params is not UNSET else _Initialize()
-    except _BROKEN:
+    except frames.UNREADABLE:
         found = _Initialize()
     version = _string(found.protocol_version)
     capabilities = frames.members(found.capabilities)
@@ -86,7 +85,7 @@ def in_meta(frame: bytes, params: Raw | UnsetType, terms: Terms) -> Declared | N
         if held is UNSET:
             return None
         meta = _meta.decode(held)
-    except _BROKEN:
+    except frames.UNREADABLE:
         return None
     capabilities = frames.members(meta.capabilities)
     if capabilities is None:
@@ -113,7 +112,7 @@ def version_of(result: Raw | UnsetType) -> str | None:
     """What the server has chosen in its answer to ``initialize``."""
     try:
         return None if result is UNSET else _versioned.decode(result).version
-    except _BROKEN:
+    except frames.UNREADABLE:
         return None
 
 
@@ -131,5 +130,5 @@ def _elicits(capabilities: Mapping[str, Raw]) -> bool:
 def _string(value: Raw | UnsetType) -> str | None:
     try:
         return None if value is UNSET else _text.decode(value)
-    except _BROKEN:
+    except frames.UNREADABLE:
         return None

@@ -60,7 +60,7 @@ def is_input_required(result: Raw) -> bool:
     """Whether the server asks for more before it can go on."""
     try:
         return _result.decode(result).type == "input_required"
-    except (msgspec.DecodeError, RecursionError):
+    except frames.UNREADABLE:
         return False
 
 
@@ -72,7 +72,7 @@ def asked_in(result: Raw) -> Round | None:
             return None
         if found.state is not UNSET:
             msgspec.json.decode(found.state, type=str)
-    except (msgspec.DecodeError, RecursionError):
+    except frames.UNREADABLE:
         return None
     requests = {} if found.requests is UNSET else frames.members(found.requests)
     if requests is None:
@@ -82,7 +82,7 @@ def asked_in(result: Raw) -> Round | None:
     for key, written in requests.items():
         try:
             entry: Any = _entry.decode(written)
-        except (msgspec.DecodeError, RecursionError):
+        except frames.UNREADABLE:
             entry = None
         if entry is not None and entry.method == SAMPLING:
             samples[key] = Raw(b"{}") if entry.params is UNSET else entry.params

@@ -281,5 +281,5 @@ class Rounds:
 def _text(value: Raw | None) -> str | None:
     try:
         return None if value is None else msgspec.json.decode(value, type=str)
-    except (msgspec.DecodeError, RecursionError):
+    except frames.UNREADABLE:
         return None

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from upcall.gateway import frames
+
 __all__ = ["Kept", "digest_of", "kept_from", "kept_to"]
 
 _OWN_PARAMS = frozenset({"_meta", "inputResponses", "requestState"})
@@ -45,7 +47,7 @@ def kept_from(text: bytes) -> Kept | None:
     """From its JSON; ``None`` when it is of a shape that is not known here."""
     try:
         return _kept.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except frames.UNREADABLE:
         return None
 
 

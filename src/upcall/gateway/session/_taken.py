@@ -140,7 +140,7 @@ class Taken:
         id = self._names.question()
         taken.questions[id] = question
         self._questions[id] = taken
-        lane = taken.lane if taken.call is None else taken.call.lane
+        lane = _towards_client(taken)
         return [ToClient(frames.request(frames.joined(id), "elicitation/create", params), lane)]
 
     def response(self, envelope: Envelope) -> list[Action] | None:
@@ -178,7 +178,7 @@ class Taken:
             self._answered[taken.id] = taken.frame
             if len(self._answered) > _REMEMBERED:
                 self._answered.popitem(last=False)
-        lane = taken.lane if taken.call is None else taken.call.lane
+        lane = _towards_client(taken)
         found: list[Action] = []
         for id in taken.questions:
             del self._questions[id]
@@ -186,3 +186,7 @@ class Taken:
                 ToClient(frames.request(None, "notifications/cancelled", frames.joined({"requestId": id})), lane)
             )
         return found
+
+
+def _towards_client(taken: _Request) -> Lane:
+    return taken.lane if taken.lane is not None or taken.call is None else taken.call.lane

@@ -212,6 +212,8 @@ class Session:
     def _server_response(self, frame: bytes, envelope: Envelope, lane: Lane) -> list[Action]:
         id = envelope.id
         call = self._rounds.of(id) or self._calls.waiting(id, lane)
+        if call is not None and call.modern and lane not in (None, call.lane):
+            call = None
         if call is None:
             return [] if self._rounds.is_late(id) else [ToClient(frame, lane)]
         if call.modern:
@@ -219,4 +221,4 @@ class Session:
         self._calls.close(call)
         if call.method == "initialize":
             self._version = version_of(envelope.result) or self._version
-        return [ToClient(frame, call.lane)]
+        return [ToClient(frame, call.lane if lane is None else lane)]
