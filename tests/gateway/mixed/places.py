@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import uvicorn
@@ -23,7 +23,7 @@ from upcall.gateway.settings import Settings
 from upcall.host.policy import load_policy
 from upcall.testing import ScriptedModel
 
-__all__ = ["ROOT", "SERVER", "answering", "connecting", "hosted", "listening", "until"]
+__all__ = ["ROOT", "SERVER", "connecting", "hosted", "listening", "settings", "until"]
 
 ROOT = Path(__file__).parents[3]
 SERVER = [sys.executable, "-m", "tests.gateway.mixed.server"]
@@ -35,12 +35,11 @@ async def until(condition: Callable[[], object], seconds: float = 10) -> None:
             await anyio.sleep(0.01)
 
 
-def answering(folder: Path, model: ScriptedModel) -> Answering:
-    """Answers everything with this model."""
+def settings(folder: Path, model: ScriptedModel) -> Settings:
+    """Everything is answered by this model."""
     file = folder / "policy.toml"
     file.write_text('[default]\ndecision = "allow"\n')
-    settings = Settings(policy=load_policy(file), model=model, store=folder / "store.sqlite3", keys=(os.urandom(32),))
-    return Answering(settings, "mixed")
+    return Settings(policy=load_policy(file), model=model, store=folder / "store.sqlite3", keys=(os.urandom(32),))
 
 
 def connecting(answers: Answering) -> Callable[[str], tuple[Frames, Answers]]:
@@ -52,12 +51,12 @@ def connecting(answers: Answering) -> Callable[[str], tuple[Frames, Answers]]:
 
 
 @asynccontextmanager
-async def listening(app: Any) -> AsyncIterator[str]:
+async def listening(app: Any, lifespan: Literal["on", "off"] = "off") -> AsyncIterator[str]:
     """Serve an ASGI app on this event loop; gives its address."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
-    config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, log_level="error", lifespan=lifespan, ws="none", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.serve, [listener])
@@ -77,7 +76,7 @@ async def hosted(
     **options: Any,
 ) -> AsyncIterator[tuple[str, Hosting]]:
     """A gateway that listens on HTTP in front of a server on its pipes; gives its endpoint's address."""
-    answers = answering(folder, model or ScriptedModel("a model's answer", repeat=True))
+    answers = Answering(settings(folder, model or ScriptedModel("a model's answer", repeat=True)), "mixed")
     hosting = Hosting(
         argv or SERVER, connect=connecting(answers), env={**os.environ, "PYTHONPATH": str(ROOT)}, **options
     )

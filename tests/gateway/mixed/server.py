@@ -18,24 +18,19 @@ from pydantic import BaseModel, Field
 
 from upcall.server import Sampling
 
-mcp = MCPServer("mixed", middleware=[Sampling()])
-
 
 class Colour(BaseModel):
     colour: str
 
 
-@mcp.tool()
 async def add(a: int, b: Annotated[int, Field(json_schema_extra={"x-mcp-header": "B"})]) -> int:
     return a + b
 
 
-@mcp.tool()
 async def pid() -> int:
     return os.getpid()
 
 
-@mcp.tool()
 async def steps(count: int, ctx: Context) -> str:
     """Report progress, step by step."""
     for step in range(count):
@@ -43,7 +38,6 @@ async def steps(count: int, ctx: Context) -> str:
     return "done"
 
 
-@mcp.tool()
 async def ask(question: str, ctx: Context) -> str:
     """Ask the model."""
     message = SamplingMessage(role="user", content=TextContent(type="text", text=question))
@@ -52,7 +46,6 @@ async def ask(question: str, ctx: Context) -> str:
     return result.content.text
 
 
-@mcp.tool()
 async def both(question: str, ctx: Context) -> str:
     """Ask the model and the person at once."""
 
@@ -64,7 +57,6 @@ async def both(question: str, ctx: Context) -> str:
     return f"{answer} {colour}"
 
 
-@mcp.tool()
 async def hang(file: str, ctx: Context) -> str:
     """Wait for ever, and say in the file what becomes of it."""
     path = anyio.Path(file)
@@ -78,13 +70,19 @@ async def hang(file: str, ctx: Context) -> str:
     return ""
 
 
-@mcp.tool()
 async def die() -> str:
     os._exit(3)
 
 
+def server() -> MCPServer:
+    mcp = MCPServer("mixed", middleware=[Sampling()])
+    for tool in (add, pid, steps, ask, both, hang, die):
+        mcp.tool()(tool)
+    return mcp
+
+
 if __name__ == "__main__":
     if "--http" in sys.argv:
-        mcp.run("streamable-http", port=int(sys.argv[sys.argv.index("--http") + 1]))
+        server().run("streamable-http", port=int(sys.argv[sys.argv.index("--http") + 1]))
     else:
-        mcp.run("stdio")
+        server().run("stdio")
