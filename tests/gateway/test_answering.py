@@ -117,6 +117,19 @@ async def test_the_command_line_says_who_answers_before_the_policy() -> None:
     )
 
 
+async def test_the_person_at_a_client_learns_no_path_of_this_side(tmp_path: Path) -> None:
+    path = tmp_path / "upcall.toml"
+    path.write_text(ASK)
+    person = Person(chosen("approve once"))
+    async with gateway(PolicyFile(path)) as desk:
+        assert isinstance(await desk.answering.answer(sample(asks="inline"), person.elicit), Answered)
+        deferred = await desk.answering.answer(modern(call="call-2"))
+        assert isinstance(deferred, Deferred)
+        for asked in (person.asked[0], json.loads(deferred.params)):
+            assert "(upcall.toml:2" in asked["message"]
+            assert str(tmp_path) not in asked["message"]
+
+
 async def test_a_changed_file_holds_from_the_next_request_on(tmp_path: Path) -> None:
     path = tmp_path / "upcall.toml"
     path.write_text(ALLOW)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -219,19 +220,17 @@ def _made(settings: Settings) -> tuple[Host, Store | None]:
     from upcall.host.telemetry import OpenTelemetryObserver
     from upcall.store import open_store
 
-    url: Any = settings.store
-    if url is None:
+    store, own = settings.store, None
+    if store is None:
         named = settings.current.store.url
-        url = None if named is msgspec.UNSET else named
-    own = None
-    store = url
-    if url is None or not hasattr(url, "begin"):
-        store = own = open_store(url)
+        store = None if named is msgspec.UNSET else named
+    if store is None or isinstance(store, str | Path):
+        store = own = open_store(store)
     host = Host(
         settings.model,
         policy=settings.policy,
         store=store,
-        approve=Gatekeeper(lambda: settings.current.approval.by, store),
+        approve=Gatekeeper(lambda: settings.current, store),
         timeout=settings.timeout,
         on_record=OpenTelemetryObserver(),
     )

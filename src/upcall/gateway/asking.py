@@ -20,9 +20,11 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from upcall.gateway._decoding import decoded
 from upcall.gateway.session.actions import Deferred, Sample
@@ -40,7 +42,7 @@ from upcall.host.approval.screen import plain
 
 if TYPE_CHECKING:
     from upcall.gateway.performing import Elicit
-    from upcall.host.policy import ApprovalWay
+    from upcall.host.policy import Policy
     from upcall.store import Store
 
 __all__ = ["Desk", "Gatekeeper", "Turn", "at_desk", "digest_of"]
@@ -79,24 +81,23 @@ class Gatekeeper:
     """The approver of a gateway's host.
 
     Args:
-        way: The policy's, as it is now.
+        policy: The one that is in force now.
         store: Where questions are laid that no client takes.
         clock: Seconds since the epoch.
     """
 
     def __init__(
-        self, way: Callable[[], ApprovalWay], store: Store | None, *, clock: Callable[[], float] = time.time
+        self, policy: Callable[[], Policy], store: Store | None, *, clock: Callable[[], float] = time.time
     ) -> None:
-        self._way = way
-        self._clock = clock
+        self._policy = policy
         stored = (_Laid(StoreApprover(store)),) if store is not None else ()
         self._store = Chain(*stored)
-        self._both = Chain(_AtClient(clock), *stored)
+        self._both = Chain(_AtClient(policy, clock), *stored)
         self._nobody = Nobody()
 
     async def ask(self, question: Question) -> Answer:
         """See `Approver.ask`."""
-        match self._way():
+        match self._policy().approval.by:
             case "none":
                 return await self._nobody.ask(question)
             case "store":
@@ -108,16 +109,23 @@ class Gatekeeper:
 class _AtClient:
     """Asks by the connected client's elicitation, now or by way of a new attempt."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, policy: Callable[[], Policy], clock: Callable[[], float]) -> None:
+        self._policy = policy
         self._clock = clock
 
     async def ask(self, question: Question) -> Answer:
         desk = at_desk.get()
+        question = self._outside(question)
         if desk is not None and desk.sample.asks == "inline" and desk.elicit is not None:
             return await desk.turn.approver.ask(question)
         if desk is not None and desk.sample.asks == "deferred" and question.kind == "request":
             return await self._deferred(question, desk)
         return Answer(approved=False, reason="The client cannot be asked by elicitation.", asked=False)
+
+    def _outside(self, question: Question) -> Question:
+        """Who sits at the client need not be who runs the gateway, and learns no paths of this side."""
+        file = self._policy().file
+        return question if file is None else replace(question, reason=question.reason.replace(file, Path(file).name))
 
     async def _deferred(self, question: Question, desk: Desk) -> Answer:
         digest = digest_of(question)
