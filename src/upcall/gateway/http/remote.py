@@ -110,6 +110,8 @@ class Remote:
     def _start(self, frame: bytes, message: Envelope, begun: asyncio.Event | None = None) -> None:
         id: Id = message.id  # type: ignore[assignment]
         about = said(str(message.method), message.params or None)
+        if is_modern(about.version) and self._session is None:
+            self._version = about.version
         exchange = _Exchange(self, frame, message, about.version, begun)
         task = asyncio.create_task(exchange.run(), name=f"upcall request {id!r}")
         self._requests[id] = task, is_modern(about.version)
@@ -249,13 +251,11 @@ class _Exchange:
         self, remote: Remote, frame: bytes, message: Envelope, version: str | None, begun: asyncio.Event | None
     ) -> None:
         self._remote, self._frame, self._message, self._begun = remote, frame, message, begun
-        self._version = version
         self._modern = is_modern(version)
         self._position = _Position()
         self._answered = False
 
     async def run(self) -> None:
-        remote = self._remote
         try:
             await self._post()
             if not self._answered and not self._modern:
@@ -272,9 +272,6 @@ class _Exchange:
         except Exception:
             _log.exception("A request of the client failed.")
             self._fail(INTERNAL_ERROR, "The gateway failed to pass this request on.")
-        finally:
-            if remote._version is None and self._modern:
-                remote._version = self._version
 
     async def _post(self, again: bool = True) -> None:
         remote = self._remote
