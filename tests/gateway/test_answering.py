@@ -428,9 +428,10 @@ async def test_another_process_goes_on_with_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"request_id": "sea"}, {"call": "call-2"}, {"text": "Why is the sea blue?"}, {"name": "other"}]
+    "changed",
+    [{"request_id": "sea"}, {"call": "call-2"}, {"text": "Why is the sea blue?"}, {"name": "other"}, {"round": 2}],
 )
-async def test_an_answer_counts_for_exactly_its_question(changed: dict[str, str]) -> None:
+async def test_an_answer_counts_for_exactly_its_question(changed: dict[str, object]) -> None:
     async with gateway(ASK) as desk:
         deferred = await _deferred(desk)
         other = await _deferred(desk, **changed, given={deferred.key: chosen("approve once")})

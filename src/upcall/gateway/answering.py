@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from upcall.errors import SamplingError, SamplingRefused, UpcallError
+from upcall.errors import SamplingError, SamplingRefused, StoreError, UpcallError
 from upcall.gateway._decoding import decoded
 from upcall.gateway.session.actions import Answered, Outcome, Refused, Sample
 from upcall.gateway.session.terms import Terms
@@ -210,7 +211,9 @@ class _Shared:
 
     async def _open(self) -> Host:
         host, self._store = await asyncio.to_thread(_made, self._settings)
-        return await host.__aenter__()
+        connecting = () if self._store is None else (_connected(self._store),)
+        await asyncio.gather(host.__aenter__(), *connecting)
+        return host
 
 
 def _made(settings: Settings) -> tuple[Host, Store | None]:
@@ -235,6 +238,11 @@ def _made(settings: Settings) -> tuple[Host, Store | None]:
         on_record=OpenTelemetryObserver(),
     )
     return host, own
+
+
+async def _connected(store: Store) -> None:
+    with suppress(StoreError):  # whoever needs it meets the same, and says so in a record of their own
+        await store.open()
 
 
 def _during(sample: Sample) -> ClientRequest | None:

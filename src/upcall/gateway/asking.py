@@ -164,7 +164,7 @@ def digest_of(question: Question) -> str:
     reason, and the edition of the price list.
     """
     body = msgspec.to_builtins(question)
-    context = {name: body["context"][name] for name in ("server", "request_id", "during", "call")}
+    context = {name: body["context"][name] for name in ("server", "request_id", "during", "call", "round")}
     told = {name: body[name] for name in ("kind", "model", "request", "flags", "adjustments")}
     cost = None if question.cost is None else question.cost.micro_usd
     return hashlib.sha256(msgspec.json.encode([context, told, cost], order="sorted")).hexdigest()

@@ -26,6 +26,12 @@ from upcall.host.policy import advice_on, parse_policy
             ["store.url holds a password. Whoever can read the file has it; ~/.pgpass or PGPASSWORD keep it out."],
         ),
         ('[store]\nurl = "postgresql://me@db/x"', []),
+        (
+            '[gateway.upstream.a]\nurl = "http://h/mcp"\nheaders_env = { A = "B" }',
+            ["gateway.upstream.a sends its headers_env unencrypted over http://."],
+        ),
+        ('[gateway.upstream.a]\nurl = "http://[::1]:8/mcp"\nheaders_env = { A = "B" }', []),
+        ('[gateway.upstream.a]\nurl = "http://h/mcp"', []),
     ],
 )
 def test_a_remark_for_each_trap_and_none_otherwise(text: str, said: list[str]) -> None:

@@ -28,6 +28,14 @@ def advice_on(policy: Policy) -> Iterator[str]:
         sections["default"] = policy.rules_for("")
         if asking := sorted(name for name, rules in sections.items() if rules.decision == "ask"):
             yield f'approval.by is "none", so nobody can say yes: {", ".join(asking)} will be refused.'
+    for name, upstream in document.gateway.upstream.items():
+        if upstream.url is not UNSET and upstream.headers_env and _in_the_clear(upstream.url):
+            yield f"{dotted(('gateway', 'upstream', name))} sends its headers_env unencrypted over http://."
     url = document.store.url
     if url is not UNSET and urlsplit(url).password:
         yield "store.url holds a password. Whoever can read the file has it; ~/.pgpass or PGPASSWORD keep it out."
+
+
+def _in_the_clear(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1")
