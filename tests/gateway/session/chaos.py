@@ -106,8 +106,8 @@ class Chaos:
         frame, foreign = self.spelt(message, foreign)
         for request in self.messages(frame):
             if self.is_id(request.get("id")) and isinstance(request.get("method"), str):
-                self.owed[request["id"]] += 1
-                self.taken.discard(request["id"])
+                self.owed[request["id"], lane] += 1
+                self.taken -= {(request["id"], one) for one in self.lanes}
         actions = self.session.from_client(frame, lane)
         if foreign:
             assert actions == [ToServer(frame, lane)]
@@ -247,35 +247,39 @@ class Chaos:
                 assert action.number in self.running, "only what runs is stopped"
                 del self.running[action.number]
             elif isinstance(action, Elicited):
-                assert action.result is None or json.loads(action.result)
+                assert action.result is None or json.loads(action.result.decode("utf-8", "replace"))
             elif isinstance(action, ToServer):
                 self.lane_keeps(action)
-                for message in self.messages(action.frame):
-                    id = message.get("id")
-                    if isinstance(id, str) and id.startswith("upcall-") and "method" in message:
+                if action.frame is not came and action.frame.startswith(b"{"):
+                    id = self.messages(action.frame)[0].get("id")
+                    if isinstance(id, str) and id.startswith("upcall-"):
                         assert id not in self.ours
                         self.ours.append(id)
             else:
                 self.lane_keeps(action)
                 self.reached_client(action, came)
         inside = self.messages(came or b"")
-        if len(inside) == 1 and any(isinstance(action, Sample) and action.round for action in actions):
-            self.taken.add(inside[0]["id"])
+        if (
+            len(inside) == 1
+            and "method" not in inside[0]
+            and any(isinstance(action, Sample) and action.round for action in actions)
+        ):
+            self.taken.add((inside[0]["id"], lane))
 
     def reached_client(self, action: ToClient, came: bytes | None) -> None:
-        for ours in self.ours:
-            assert came is action.frame or ours.encode() not in action.frame
         for message in self.messages(action.frame):
             id = message.get("id")
             if "method" in message:
                 if isinstance(id, str) and id.startswith("upcall-"):
                     self.questions.append(id)
                 continue
+            assert id not in self.ours
             if self.is_id(id):
+                owed = (id, action.lane)
                 passed = came is action.frame or (came or b"").startswith(b"[")
-                unasked = passed and self.owed[id] <= 0 and id not in self.taken
-                assert unasked or self.owed[id] > 0, "a response that nobody waits for"
-                self.owed[id] -= not unasked
+                unasked = passed and self.owed[owed] <= 0 and owed not in self.taken
+                assert unasked or self.owed[owed] > 0, "a response that nobody waits for"
+                self.owed[owed] -= not unasked
             result = message.get("result")
             if isinstance(result, dict) and str(result.get("requestState")).startswith("upcall."):
                 self.asked.append((result["requestState"], list(result.get("inputRequests", ()))))

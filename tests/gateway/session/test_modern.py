@@ -312,6 +312,16 @@ def test_a_client_that_uses_an_id_twice_gets_both_answers() -> None:
     assert to_client(talk.server({"jsonrpc": "2.0", "id": again["id"], "result": {"of": "first"}}))["id"] == 1
 
 
+def test_an_id_used_twice_opens_no_door_for_a_second_answer() -> None:
+    talk = started()
+    asked = sample(talk.server(required(1, "s", k=SAMPLING)))
+    talk.client(call(1, name="second"))
+    to_client(talk.server({"jsonrpc": "2.0", "id": 1, "result": DONE}))
+    assert talk.server({"jsonrpc": "2.0", "id": 1, "result": DONE}) == []
+    to_server(talk.answer(asked))
+    assert talk.server({"jsonrpc": "2.0", "id": 1, "result": DONE}) == []
+
+
 def test_a_request_of_a_server_that_must_not_send_any_passes() -> None:
     talk = started()
     frame = written({"jsonrpc": "2.0", "id": 4, **SAMPLING})

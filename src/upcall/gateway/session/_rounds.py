@@ -29,6 +29,7 @@ from upcall.gateway.session.actions import (
     Action,
     Answered,
     Deferred,
+    Lane,
     Outcome,
     Refused,
     Sample,
@@ -81,9 +82,12 @@ class Rounds:
         """The call that is upstream under an id of ours."""
         return self._upstream.get(id) if isinstance(id, str) else None
 
-    def is_late(self, id: Any) -> bool:
+    def is_late(self, id: Any, lane: Lane) -> bool:
         """Whether a response with this id, that no call waits for, concerns a call that went on without it."""
-        return self._names.is_request(id) or id in self._spent
+        if self._names.is_request(id) or id in self._spent:
+            return True
+        call = self._calls.named(id, lane)
+        return call is not None and call.modern and not call.fresh and lane in (None, call.lane)
 
     def responded(self, call: Call, frame: bytes, envelope: Envelope) -> list[Action]:
         """What the server answers to a call."""
@@ -117,7 +121,7 @@ class Rounds:
             asked.deferred[key] = outcome
         return [] if asked.running else self._through(call, asked)
 
-    def cancelled(self, call: Call, frame: bytes, params: Raw, lane: Any) -> list[Action]:
+    def cancelled(self, call: Call, frame: bytes, params: Raw, lane: Lane) -> list[Action]:
         """The client does not want the call any more, and says so in this frame."""
         under = call.upstream
         found = self._close(call)

@@ -215,7 +215,7 @@ class Session:
         if call is not None and call.modern and lane not in (None, call.lane):
             call = None
         if call is None:
-            return [] if self._rounds.is_late(id) else [ToClient(frame, lane)]
+            return [] if self._rounds.is_late(id, lane) else [ToClient(frame, lane)]
         if call.modern:
             return self._rounds.responded(call, frame, envelope)
         self._calls.close(call)
