@@ -94,17 +94,21 @@ class StdioDriver:
 
     def _from_client(self, frames: list[bytes]) -> None:
         self._feeding = True
-        for frame in frames:
-            self._performer.from_client(frame)
-        self._feeding = False
+        try:
+            for frame in frames:
+                self._performer.from_client(frame)
+        finally:
+            self._feeding = False
         self._server.flush()
         self._client.flush()
 
     def _from_server(self, frames: list[bytes]) -> None:
         self._feeding = True
-        for frame in frames:
-            self._performer.from_server(frame)
-        self._feeding = False
+        try:
+            for frame in frames:
+                self._performer.from_server(frame)
+        finally:
+            self._feeding = False
         self._client.flush()
         self._server.flush()
 
