@@ -65,7 +65,7 @@ class Chaos:
             answers=self.pick(("prefer-client", "gateway", "prefer-client", "client")),
             tools=self.maybe(),
         )
-        self.lanes: tuple[Lane, ...] = self.pick(((None,), ("lane-a", "lane-b")))
+        self.lanes: tuple[Lane, ...] = self.pick(((None,), ("lane-aaa", "lane-bbb")))
         self.session = self.fresh()
         self.running: dict[int, Sample] = {}
         self.owed: Counter[Any] = Counter()

@@ -212,8 +212,8 @@ class Session:
     def _server_response(self, frame: bytes, envelope: Envelope, lane: Lane) -> list[Action]:
         id = envelope.id
         call = self._rounds.of(id) or self._calls.waiting(id, lane)
-        if call is not None and call.modern and lane not in (None, call.lane):
-            call = None
+        if call is not None and lane not in (None, call.lane) and (call.modern or self._rounds.is_late(id, lane)):
+            call = None  # a legacy one may be answered on a resumed stream
         if call is None:
             return [] if self._rounds.is_late(id, lane) else [ToClient(frame, lane)]
         if call.modern:
