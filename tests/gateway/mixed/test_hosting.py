@@ -15,7 +15,7 @@ from upcall.testing import ScriptedModel
 
 pytestmark = pytest.mark.anyio
 
-ERAS = ["legacy", "2026-07-28", "auto"]
+ERAS = ["legacy", "2026-07-28", pytest.param("auto", marks=pytest.mark.slow)]
 
 
 def text_of(result: Any) -> str:
@@ -28,35 +28,21 @@ async def blue(context: object, params: object) -> ElicitResult:
 
 
 @pytest.mark.parametrize("mode", ERAS)
-async def test_a_client_calls_tools_of_a_server_on_its_pipes(tmp_path: Path, mode: Any) -> None:
-    async with hosted(tmp_path) as (url, _), Client(url, mode=mode) as client:
+async def test_a_client_over_http_uses_a_server_on_its_pipes(tmp_path: Path, mode: Any) -> None:
+    heard: list[float] = []
+
+    async def report(progress: float, total: float | None, message: str | None) -> None:
+        heard.append(progress)
+
+    file = tmp_path / "state"
+    async with hosted(tmp_path) as (url, _), Client(url, mode=mode, elicitation_callback=blue) as client:
+        assert text_of(await client.call_tool("add", {"a": 1, "b": 2})) == "3"
         assert {"add", "ask"} <= {tool.name for tool in (await client.list_tools()).tools}
         assert text_of(await client.call_tool("add", {"a": 1, "b": 2})) == "3"
-        heard: list[float] = []
-
-        async def report(progress: float, total: float | None, message: str | None) -> None:
-            heard.append(progress)
-
         assert text_of(await client.call_tool("steps", {"count": 5}, progress_callback=report)) == "done"
         assert heard == [1, 2, 3, 4, 5]
-
-
-@pytest.mark.parametrize("mode", ERAS)
-async def test_sampling_is_answered_and_the_client_never_hears_of_it(tmp_path: Path, mode: Any) -> None:
-    async with hosted(tmp_path) as (url, _), Client(url, mode=mode) as client:
         assert text_of(await client.call_tool("ask", {"question": "why?"})) == "a model's answer"
-
-
-@pytest.mark.parametrize("mode", ERAS)
-async def test_a_question_for_the_person_reaches_the_client_beside_one_for_the_model(tmp_path: Path, mode: Any) -> None:
-    async with hosted(tmp_path) as (url, _), Client(url, mode=mode, elicitation_callback=blue) as client:
         assert text_of(await client.call_tool("both", {"question": "why?"})) == "a model's answer blue"
-
-
-@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
-async def test_a_call_that_the_client_gives_up_is_cancelled_at_the_server(tmp_path: Path, mode: Any) -> None:
-    file = tmp_path / "state"
-    async with hosted(tmp_path) as (url, _), Client(url, mode=mode) as client:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.call_tool, "hang", {"file": str(file)})
             await until(lambda: file.exists() and file.read_text() == "running")
@@ -65,6 +51,7 @@ async def test_a_call_that_the_client_gives_up_is_cancelled_at_the_server(tmp_pa
         assert text_of(await client.call_tool("add", {"a": 1, "b": 2})) == "3"
 
 
+@pytest.mark.slow
 async def test_legacy_clients_have_a_process_each_and_modern_ones_share_one(tmp_path: Path) -> None:
     pids: dict[str, list[str]] = {"legacy": [], "2026-07-28": []}
     async with hosted(tmp_path) as (url, _):
@@ -77,6 +64,7 @@ async def test_legacy_clients_have_a_process_each_and_modern_ones_share_one(tmp_
     assert len(set(modern)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
 async def test_a_server_that_dies_answers_what_is_open_with_an_error(tmp_path: Path, mode: Any) -> None:
     async with hosted(tmp_path) as (url, _), Client(url, mode=mode) as client:
