@@ -48,7 +48,8 @@ class _Request(msgspec.Struct, eq=False):
     lane: Lane
     call: Call | None
     certain: bool
-    frame: bytes
+    seen: int | None
+    """A hash of its frame, where it may be replayed."""
     questions: dict[str, int]
     """Open ones: our id for it → the performer's number of it."""
 
@@ -62,7 +63,7 @@ class Taken:
         self._by_id: dict[Any, _Request] = {}
         self._by_number: dict[int, _Request] = {}
         self._questions: dict[str, _Request] = {}
-        self._answered: OrderedDict[Any, bytes] = OrderedDict()
+        self._answered: OrderedDict[Any, int] = OrderedDict()
 
     def __contains__(self, id: object) -> bool:
         return id in self._by_id
@@ -76,14 +77,14 @@ class Taken:
         """Take a ``sampling/createMessage`` request of the server."""
         id = envelope.id
         assert isinstance(id, (int, float, str))  # noqa: S101 (for the type checker: the session has looked)
-        if id in self._by_id or (replays and self._answered.get(id) == frame):
+        if id in self._by_id or (replays and self._answered.get(id) == hash(frame)):
             return []
         call, certain = self._calls.around(lane)
         if call is not None and not call.label:
             call.label = self._names.call()
         name, arguments = ("", None) if call is None else call.subject()
         taken = _Request(
-            self._names.number(), id, frames.raw_id(frame), lane, call, certain, frame if replays else b"", {}
+            self._names.number(), id, frames.raw_id(frame), lane, call, certain, hash(frame) if replays else None, {}
         )
         self._by_id[id] = self._by_number[taken.number] = taken
         return [
@@ -174,8 +175,8 @@ class Taken:
 
     def _end(self, taken: _Request) -> list[Action]:
         del self._by_number[taken.number], self._by_id[taken.id]
-        if taken.frame:
-            self._answered[taken.id] = taken.frame
+        if taken.seen is not None:
+            self._answered[taken.id] = taken.seen
             if len(self._answered) > _REMEMBERED:
                 self._answered.popitem(last=False)
         lane = _towards_client(taken)
