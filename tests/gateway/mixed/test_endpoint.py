@@ -276,6 +276,8 @@ async def test_headers_of_2026_07_28_are_held_against_the_body(tmp_path: Path) -
         status, got = await client.post(request("echo"), **good)
         assert (status, got["error"]["code"]) == (400, -32602)
         assert (await client.post([message], **good))[0] == 400
+        begin = {**good, "Mcp_Method": "initialize", "Mcp_Session_Id": "x"}
+        assert (await client.post(request("initialize", _meta=META), **begin))[0] == 400
         assert (await client.post({"jsonrpc": "2.0", "id": 1, "result": {}}, **good))[0] == 400
         assert await client.post({"jsonrpc": "2.0", "method": "notifications/cancelled"}, **good) == (202, None)
         async with client.http.get(client.url, headers={"MCP-Protocol-Version": "2026-07-28"}) as response:

@@ -90,7 +90,7 @@ async def there(answer: Answer, headers: dict[str, str] | None = None) -> AsyncI
             body, more = body + part.get("body", b""), part.get("more_body", False)
         call = Call(scope, body, receive, send)
         here.calls.append(call)
-        if call.message is not None and call.message.get("method") == "initialize":
+        if isinstance(call.message, dict) and call.message.get("method") == "initialize":
             await call.result(mcp_session_id="the-session")
         elif call.method == "DELETE":
             await call.json(204, None)
@@ -305,3 +305,15 @@ async def test_nothing_overtakes_an_initialize() -> None:
         posts = [call for call in here.calls if call.method == "POST"]
         assert [call.message["method"] for call in posts] == ["initialize", "notifications/x", "ping"]
         assert [call.headers.get("mcp-session-id") for call in posts] == [None, "the-session", "the-session"]
+
+
+async def test_a_batch_gets_its_answers_or_an_error_for_each_request() -> None:
+    async def answer(call: Call) -> None:
+        replies = [{"jsonrpc": "2.0", "id": one["id"], "result": {}} for one in call.message if one["id"] != 3]
+        await call.json(200, replies)
+
+    async with there(answer) as here:
+        here.remote.send(b"[" + b",".join(request("ping", id) for id in (1, 2, 3)) + b"]")
+        got = await here.hears(2)
+        assert [one["id"] for one in got[0]] == [1, 2]
+        assert (got[1]["id"], got[1]["error"]["code"]) == (3, -32000)

@@ -121,7 +121,8 @@ class Hosting:
         if message is not None and message.method and (id is None or is_modern(version)):
             about = said(message.method, message.params or None)
         if is_modern(version) or (about is not None and is_modern(about.version)):
-            if message is None or about is None or message.id is None:
+            # An initialize would turn the process that others share into one of the other era.
+            if message is None or about is None or message.id is None or about.method == "initialize":
                 raise _Refusal(400, "The body must be a single JSON-RPC request or notification.")
             if message.id is UNSET:  # a client says nothing here but by closing a response stream
                 await send_status(send, 202)

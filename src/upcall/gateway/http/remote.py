@@ -143,15 +143,28 @@ class Remote:
 
     async def _tell(self, frame: bytes, message: Envelope | None) -> None:
         """A notification, a response, or a batch."""
+        open = {raw_id(bytes(part)) for part in elements(frame) or () if _asks(peek(part) or Envelope())}
+
+        def take(part: bytes) -> None:
+            for one in elements(part) or (part,):
+                open.discard(raw_id(bytes(one)))
+            self._received(part)
+
+        why = "The server ended its answer before it was complete."
         try:
-            async with await self._upstream.request("POST", self._headers(), frame) as reply:
-                if reply.status == 200 and elements(frame):
-                    await self._each(reply, lambda part: self._received(part))
+            reply = await asyncio.wait_for(self._upstream.request("POST", self._headers(), frame), _TELLING)
+            async with reply:
+                if reply.status == 200 and open:
+                    await self._each(reply, take)
                 elif reply.status not in (200, 202, 204):
-                    _log.warning("The server did not take a message (HTTP %d).", reply.status)
+                    why = f"The server did not take a message (HTTP {reply.status})."
+                    _log.warning(why)
                     self._lost(reply.status)
-        except ServerUnavailable as lost:
-            _log.warning("A message was not delivered: %s %s", lost.message, lost.detail)
+        except (ServerUnavailable, TimeoutError) as lost:
+            why = "A message was not delivered."
+            _log.warning("%s %s", why, lost)
+        for id in open:
+            self._received(error(id, {"code": CLOSED, "message": why}))
         begun = message is not None and message.method == "notifications/initialized"
         if begun and self._session is not None and (self._listening is None or self._listening.done()):
             self._listening = asyncio.create_task(self._listen(self._session), name="upcall listen")
@@ -401,6 +414,7 @@ _CREDENTIALS = "Whoever runs the gateway gives them with --header-env VAR, where
 _QUEUED = 100
 _PAGES = 100
 _ENDING = 0.2
+_TELLING = 60.0
 
 
 def _asks(message: Envelope) -> bool:

@@ -121,8 +121,8 @@ async def reply_events(
             await write(written(frame, id=b"%d-%d" % (stream.number, number) if numbered else None))
             on_progress()
         if state.complete and not started:
-            await send_status(send, 202, headers)
-        elif started and not closed.done():
+            await write(comment(b"end"))
+        if started and not closed.done():
             await send({"type": "http.response.body", "body": b"", "more_body": False})
     except OSError:  # the connection is gone
         state.complete = False
