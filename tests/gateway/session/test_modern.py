@@ -312,6 +312,15 @@ def test_a_client_that_uses_an_id_twice_gets_both_answers() -> None:
     assert to_client(talk.server({"jsonrpc": "2.0", "id": again["id"], "result": {"of": "first"}}))["id"] == 1
 
 
+def test_depth_hides_no_response() -> None:
+    talk = started()
+    id = to_server(talk.answer(sample(talk.server(required(1, "s", k=SAMPLING)))))["id"]
+    deep = b'{"structuredContent":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+    final = only(talk.session.from_server(b'{"jsonrpc":"2.0","id":"%s","result":%s}' % (id.encode(), deep)), ToClient)
+    assert final.frame == b'{"jsonrpc":"2.0","id":1,"result":%s}' % deep
+    assert talk.session.open == 0
+
+
 def test_an_id_used_twice_opens_no_door_for_a_second_answer() -> None:
     talk = started()
     asked = sample(talk.server(required(1, "s", k=SAMPLING)))

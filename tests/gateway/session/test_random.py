@@ -16,7 +16,8 @@ def test_what_is_promised_holds_whatever_two_peers_say(choices: bytes) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=5000, deadline=None)
+@pytest.mark.timeout(600)
+@settings(max_examples=3000, deadline=None)
 @given(st.binary(min_size=100, max_size=2000))
 def test_it_holds_for_long(choices: bytes) -> None:
     Chaos(choices).run()
