@@ -91,6 +91,14 @@ def test_a_question_while_several_requests_are_open_goes_to_one_stream_only() ->
     assert [read(one), read(two)] == [[], [call("ask")]]
 
 
+def test_a_line_that_is_no_message_goes_nowhere() -> None:
+    streams = Streams()
+    one = post(streams, call(1))
+    for line in (b"", b"\r", b"Server started.", b"[1]", b"{}", b'{"id":9}'):
+        streams.say(line)
+    assert (read(one), read(streams.standalone)) == ([], [])
+
+
 def test_what_nobody_reads_waits_for_the_standalone_stream() -> None:
     streams = Streams()
     changed = note("notifications/tools/list_changed")

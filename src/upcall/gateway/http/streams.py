@@ -12,6 +12,7 @@ not sent yet is dropped only while nobody reads its stream and there is too much
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -28,6 +29,8 @@ _KEPT_STREAMS: Final = 256
 """Finished streams that are kept."""
 _EVENT: Final = 64
 """Bytes that an event takes beside its frame."""
+
+_log = logging.getLogger("upcall.gateway")
 
 
 class Stream:
@@ -154,7 +157,11 @@ class Streams:
 
     def _say(self, frame: bytes) -> None:
         message = peek(frame)
-        if message is not None and not isinstance(message.method, str):
+        if message is None:
+            if frame.strip():  # such as what a server prints; an event of it would fail the request it comes with
+                _log.warning("The server wrote a line that is no message: dropped.")
+            return
+        if not isinstance(message.method, str):
             for stream in self.open:
                 if message.id in stream.unanswered:
                     self._put(stream, frame)
@@ -169,14 +176,14 @@ class Streams:
         self._bytes += len(frame) + _EVENT
         stream.put(frame)
 
-    def _place(self, message: Envelope | None) -> Stream:
-        if message is not None and message.method == "notifications/progress":
+    def _place(self, message: Envelope) -> Stream:
+        if message.method == "notifications/progress":
             token = _token(members(message.params), "progressToken")
             for stream in reversed(self.open):
                 if token in stream.tokens:
                     return stream
         read = [stream for stream in self.open if stream.reader is not None]
-        related = message is not None and (message.id is not msgspec.UNSET or message.method in _OF_REQUESTS)
+        related = message.id is not msgspec.UNSET or message.method in _OF_REQUESTS
         if not read or (self.standalone.reader is not None and (len(read) > 1 or not related)):
             return self.standalone
         return read[-1]
