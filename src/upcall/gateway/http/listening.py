@@ -14,7 +14,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import uvicorn
@@ -30,6 +30,7 @@ GRACE_SECONDS: Final = 5
 _KEEP_SECONDS: Final = 65
 """Longer than the pools of clients and balancers keep a connection, so that it is they who close it."""
 _HEAD_SECONDS: Final = 30.0
+_CORK_BYTES: Final = 64 * 1024
 
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +159,36 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Corked:
+    """A transport that sends at once what is written in one turn of the event loop: a head, a body and an end."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > _CORK_BYTES:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._parts:
+            parts, self._parts, self._size = self._parts, [], 0
+            self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
+
+
 class _Protocol(HttpToolsProtocol):
     """Counts what of a head has come, and waits for its end only so long."""
 
@@ -167,6 +198,7 @@ class _Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.transport = _Corked(transport, self.loop)  # type: ignore[assignment]
         self._overdue = self.loop.call_later(_HEAD_SECONDS, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
