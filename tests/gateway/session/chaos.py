@@ -270,7 +270,7 @@ class Chaos:
         for message in self.messages(action.frame):
             id = message.get("id")
             if "method" in message:
-                if isinstance(id, str) and id.startswith("upcall-"):
+                if isinstance(id, str) and id.startswith("upcall-") and id not in self.ours:
                     self.questions.append(id)
                 continue
             assert id not in self.ours
