@@ -72,12 +72,15 @@ class Proxy:
             await send_json(send, 404, problem(-32600, "Session not found."))
             return
 
+        ended = False
+
         def on_reply(reply: Reply) -> None:
+            nonlocal ended
             given = reply.header("Mcp-Session-Id")
             if id is None and given and reply.status < 300:
                 self._kept.keep(given, connection)
-            elif id is not None and (reply.status == 404 or (request.method == "DELETE" and reply.status < 300)):
-                self._kept.forget(id)
+            elif reply.status == 404 or (request.method == "DELETE" and reply.status < 300):
+                ended = True
 
         exchange = Exchange(
             connection,
@@ -93,6 +96,8 @@ class Proxy:
         finally:
             if connection.id is None:
                 await connection.aclose()
+            elif ended:  # not before: what the server said to it has to go through its session
+                self._kept.forget(connection.id)
 
     def _made(self, principal: str) -> Connection:
         return Connection(self._connect, self._upstream, principal)
