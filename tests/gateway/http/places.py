@@ -30,6 +30,12 @@ from upcall.testing import ScriptedModel
 __all__ = ["ANSWER", "Gateway", "between", "gateway", "mcp_server", "served", "settings_in"]
 
 ANSWER = "a model's answer"
+_POLICY = """
+[default]
+decision = "allow"
+limits.per_minute = 100000
+limits.concurrent = 2000
+"""
 
 
 class Colour(BaseModel):
@@ -86,7 +92,7 @@ class Gateway:
 def settings_in(folder: Path, model: Any = None, *, key: bytes | None = None, policy: str = "") -> Settings:
     """Everything is allowed, and answered by one model."""
     file = folder / "policy.toml"
-    file.write_text(policy or '[default]\ndecision = "allow"\n')
+    file.write_text(policy or _POLICY)
     return Settings(
         policy=load_policy(file),
         model=model or ScriptedModel(ANSWER, repeat=True),
