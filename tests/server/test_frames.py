@@ -142,7 +142,7 @@ async def test_a_modern_server_never_sends_a_request_or_a_cancellation() -> None
         return str(await sample("at last", progress_interval=0.01))
 
     seen: list[dict[str, Any]] = []
-    async with wire_to(body) as wire:
+    async with wire_to(body, sampling=Sampling(max_rounds=1000)) as wire:
         params: dict[str, Any] = {}
         with anyio.fail_after(20):
             while True:

@@ -145,12 +145,14 @@ def _approver(approve: Approver | ApprovalFunction) -> Approver:
 
 
 def _named(policy: Policy, store: Store | None) -> Approver:
-    """The way that the policy names. Elicitation needs a connected client, which a host by itself has not."""
-    from upcall.host.approval import Nobody, StoreApprover, TerminalApprover
+    """The way that the policy names. Where no client is connected that takes elicitation, the store is next."""
+    from upcall.host.approval import Chain, ConnectedApprover, Nobody, StoreApprover, TerminalApprover
 
     match policy.approval.by:
         case "terminal":
             return TerminalApprover()
+        case "elicitation":
+            return Chain(ConnectedApprover(), *([] if store is None else [StoreApprover(store)]))
         case "store" if store is not None:
             return StoreApprover(store)
         case _:

@@ -15,8 +15,9 @@ from typing import Any, Literal, TypeAlias
 from msgspec import structs
 
 from upcall.errors import RoundsExhausted, SamplingError, SamplingUnsupported
-from upcall.host import Host
+from upcall.host import ClientRequest, Host
 from upcall.server._doors import Door
+from upcall.server._elicitation import person_at_client
 from upcall.server._heartbeat import OnProgress, heartbeat
 from upcall.server._open import OpenRequest
 from upcall.server._raising import limited, raisable
@@ -76,6 +77,10 @@ class Route:
     server: str
     timeout: float | None
     progress_interval: float | None
+    during: ClientRequest | None = None
+    """The client's request, for the fallback's record."""
+    call: str | None = None
+    """Tells it from others, for the fallback's limits."""
 
     @property
     def declared(self) -> SamplingCapability | None:
@@ -172,8 +177,14 @@ class Route:
                 obstacle = error
         if self.fallback is None or not self._covers(obstacle):
             raise obstacle
-        with limited(limit, "The fallback model"):
-            completion = await self.fallback.answer(request, server=self.server)
+        with limited(limit, "The fallback model"), person_at_client(self.open_request, self.door):
+            completion = await self.fallback.answer(
+                request,
+                server=self.server,
+                request_id=self.open_request.request_id,
+                during=self.during,
+                call=self.call,
+            )
         return Answer(completion.result, encode(completion.result), "fallback")
 
     def _covers(self, obstacle: SamplingError) -> bool:

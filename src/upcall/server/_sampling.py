@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,7 +24,7 @@ from mcp.shared.exceptions import MCPError
 from msgspec import to_builtins
 
 from upcall.errors import ConfigurationError, InvalidRequest, SamplingError, SamplingUnsupported
-from upcall.host import Host
+from upcall.host import ClientRequest, Host
 from upcall.server._bodies import Body, Garage
 from upcall.server._doors import BackChannel, Door, Parking
 from upcall.server._open import OpenRequest
@@ -239,6 +240,8 @@ class Sampling:
             server=self._server_name,
             timeout=self.timeout,
             progress_interval=self.progress_interval,
+            during=None if self.fallback is None else _client_request(ctx),
+            call=None if self.fallback is None else secrets.token_hex(8),
         )
 
     # The runner stamps the server's identity on complete results only; a result that middleware makes is the
@@ -254,3 +257,13 @@ class Sampling:
         if self._server_info is not None:
             result["_meta"] = {_SERVER_INFO: self._server_info}
         return result
+
+
+def _client_request(ctx: ServerRequestContext[Any, Any]) -> ClientRequest:
+    params: Mapping[str, Any] = ctx.params or {}
+    arguments = params.get("arguments")
+    return ClientRequest(
+        name=str(params.get("name", params.get("uri", ""))),
+        arguments=dict(arguments) if isinstance(arguments, Mapping) else None,
+        method=ctx.method,
+    )

@@ -11,7 +11,8 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.message import ServerMessageMetadata
 from pydantic import BaseModel, ValidationError
 
-from upcall.errors import MISSING_CLIENT_CAPABILITY, SamplingError
+from upcall.errors import SamplingError
+from upcall.server._elicitation import undeclared
 from upcall.server._raising import limited, malformed, raisable
 from upcall.server._route import Route
 from upcall.wire import METHOD
@@ -104,7 +105,7 @@ class SamplingSession(ServerSession):
         self, request: types.ElicitRequest | types.ListRootsRequest, params: dict[str, Any] | None, limit: float | None
     ) -> dict[str, Any]:
         def obstacle() -> MCPError | None:
-            return _undeclared(self.client_capabilities, request)
+            return undeclared(self.client_capabilities, request)
 
         if (missing := obstacle()) is not None:
             raise missing
@@ -135,26 +136,3 @@ def _typed(result_type: type[ResultT], method: str, answer: dict[str, Any]) -> R
         return result_type.model_validate(answer, by_name=False)
     except ValidationError as error:
         raise raisable(malformed(method, error)) from None
-
-
-def _undeclared(
-    declared: types.ClientCapabilities | None, request: types.ElicitRequest | types.ListRootsRequest
-) -> MCPError | None:
-    """A server never asks for what was not declared (2026-07-28, multi round-trip requests)."""
-    needed: dict[str, Any]
-    if isinstance(request, types.ListRootsRequest):
-        name, needed = "roots", {"roots": {}}
-        has_it = declared is not None and declared.roots is not None
-    else:
-        mode = request.params.mode
-        name, needed = f"elicitation.{mode}", {"elicitation": {mode: {}}}
-        modes = declared.elicitation if declared is not None else None
-        # A bare ``elicitation: {}`` is older than the modes, and means forms.
-        has_it = modes is not None and (getattr(modes, mode) is not None or (mode == "form" and modes.url is None))
-    if has_it:
-        return None
-    return MCPError(
-        code=MISSING_CLIENT_CAPABILITY,
-        message=f"The client did not declare the {name} capability.",
-        data={"requiredCapabilities": needed},
-    )

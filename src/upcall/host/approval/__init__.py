@@ -2,12 +2,13 @@
 
 ::
 
-    Question ─▶ Remembering ─▶ Chain ─▶ TerminalApprover │ ElicitationApprover │ StoreApprover │ Nobody ─▶ Answer
+    Question ─▶ Remembering ─▶ Chain ─▶ TerminalApprover │ ConnectedApprover │ StoreApprover │ Nobody ─▶ Answer
                  what was said before     the first that has a way to ask
 """
 
 from upcall.host.approval.callables import ApprovalFunction, CallableApprover
 from upcall.host.approval.chain import Chain, Nobody
+from upcall.host.approval.connected import ConnectedApprover, asking_through
 from upcall.host.approval.editing import difference, read_edited, to_edit
 from upcall.host.approval.elicitation import CHOICES, SCHEMA, Elicit, ElicitationApprover, answer_given
 from upcall.host.approval.memory import NOT_NOW, Memory, answer_from, consent_of, keys_of, subject_of
@@ -23,6 +24,7 @@ __all__ = [
     "CHOICES",
     "CallableApprover",
     "Chain",
+    "ConnectedApprover",
     "Elicit",
     "ElicitationApprover",
     "Kind",
@@ -39,6 +41,7 @@ __all__ = [
     "answer_from",
     "answer_given",
     "answer_of",
+    "asking_through",
     "body_of",
     "consent_of",
     "decision_of",
