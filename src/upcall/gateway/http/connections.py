@@ -15,6 +15,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from upcall.errors import ServerUnavailable
@@ -32,6 +33,7 @@ __all__ = ["Connect", "Connection", "Connections"]
 
 _log = logging.getLogger("upcall.gateway")
 _ANSWER_BYTES: Final = 64 * 1024
+_OPENING_SECONDS: Final = 1.0
 
 
 Connect: TypeAlias = Callable[[str], tuple[Frames, Answers]]
@@ -48,6 +50,8 @@ class Connection:
         self.headers: list[Header] = []
         """Of its last request."""
         self.used = 0.0
+        self.opening: asyncio.Event | None = None
+        """Set once the server has answered the last GET."""
         self.exchanges: set[Exchange] = set()
         self._session, answering = connect(principal)
         self._performer = Performer(self._session, answering, self._send)
@@ -67,6 +71,18 @@ class Connection:
     def idle(self) -> bool:
         """Whether nobody uses it, and nothing runs for it."""
         return not self.exchanges and not self._performer.under_way and not self._posts
+
+    async def heard(self) -> None:
+        """Wait until a stream that the client asked for before is open at the server, or the server takes its time.
+
+        What servers ask on that stream while it is not open is lost to them, and clients send the next request at once.
+        """
+        if self.opening is not None and not self.opening.is_set():
+            opening = self.opening
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_OPENING_SECONDS):
+                    await opening.wait()
+            opening.set()
 
     def from_client(self, frame: bytes, exchange: Exchange) -> None:
         """A body came. What it becomes is with the exchange, or on its way."""

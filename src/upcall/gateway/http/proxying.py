@@ -7,6 +7,7 @@ does not: OAuth's metadata and all other paths of the server, redirects (they go
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
@@ -73,9 +74,17 @@ class Proxy:
             return
 
         ended = False
+        if request.method == "GET":
+            connection.opening = opened = asyncio.Event()
+        else:
+            opened = None
+            if request.method == "POST":
+                await connection.heard()
 
         def on_reply(reply: Reply) -> None:
             nonlocal ended
+            if opened is not None:
+                opened.set()
             given = reply.header("Mcp-Session-Id")
             if id is None and given and reply.status < 300:
                 self._kept.keep(given, connection)
@@ -94,6 +103,8 @@ class Proxy:
         try:
             await exchange.run()
         finally:
+            if opened is not None:
+                opened.set()
             if connection.id is None:
                 await connection.aclose()
             elif ended:  # not before: what the server said to it has to go through its session
