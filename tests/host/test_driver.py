@@ -17,7 +17,7 @@ from upcall.host import driver as driver_module
 from upcall.host.context import SamplingContext
 from upcall.host.driver import Driver, Observer
 from upcall.host.engine import Call, Exchange, Rest, Steps, Withdrawn
-from upcall.host.handler import handler
+from upcall.host.handling import handler
 from upcall.host.records import Entry
 from upcall.models import Completion, Model
 

@@ -18,7 +18,7 @@ from upcall.host.callbacks import (
 )
 from upcall.host.context import ClientRequest, SamplingContext
 from upcall.host.driver import Driver, Observer
-from upcall.host.handler import HandlerFunction, handler
+from upcall.host.handling import HandlerFunction, handler
 from upcall.host.office import Office
 from upcall.host.sdk import capability_to_sdk
 from upcall.models import Completion, Model

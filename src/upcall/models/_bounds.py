@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from upcall.errors import InvalidRequest
-from upcall.models.codecs import openai_responses
 from upcall.wire import (
     AudioContent,
     ContentBlock,
@@ -31,10 +30,6 @@ _PER_IMAGE_OF = {"gpt-4o-mini": 50_000}
 """By a part of the model's name: those that count an image as far more than others do."""
 _BYTES_PER_AUDIO_TOKEN = 32
 """32 tokens for a second of sound, which takes 1,000 bytes at the least (8 kbit/s)."""
-
-
-_FEWEST_OUTPUT = {"openai-responses": openai_responses.OPENAI.fewest_tokens}
-"""By the prefix of the model string: the lowest limit that is sent. An address may lead to OpenAI as well."""
 
 
 class InputBound(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +56,11 @@ def input_bound(model: str, request: SamplingRequest) -> InputBound:
 def output_bound(model: str, request: SamplingRequest) -> int:
     """The most tokens that ``model`` can answer ``request`` with: ``maxTokens``, unless the provider takes no limit as
     low as that."""
-    return max(request.max_tokens, _FEWEST_OUTPUT.get(model.partition("/")[0], 0))
+    if model.partition("/")[0] != "openai-responses":  # an address may lead to OpenAI as well
+        return request.max_tokens
+    from upcall.models.codecs.openai_responses import OPENAI
+
+    return max(request.max_tokens, OPENAI.fewest_tokens)
 
 
 class _Count:

@@ -1,23 +1,21 @@
-"""From an address to a store."""
+"""From an address to a store. What works on a database is loaded with the first store that is opened."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
 import sys
 from collections.abc import Callable
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from upcall.errors import ConfigurationError
-from upcall.store._connection import Backend
-from upcall.store._database import Database
-from upcall.store._lane import Lane
-from upcall.store._sqlite import MEMORY, SqliteBackend
-from upcall.store._store import SqlStore
 from upcall.store._times import now
 from upcall.store.base import Store
+
+if TYPE_CHECKING:
+    from upcall.store._connection import Backend
 
 __all__ = ["default_location", "open_store", "state_folder"]
 
@@ -51,6 +49,13 @@ def open_store(
     url = default_location() if url is None else url
     if isinstance(url, str) and url.startswith(("postgresql://", "postgres://")):
         return _postgres(url, timeout, patience, clock)
+    import sqlite3
+
+    from upcall.store._database import Database
+    from upcall.store._lane import Lane
+    from upcall.store._sqlite import MEMORY, SqliteBackend
+    from upcall.store._store import SqlStore
+
     if sqlite3.sqlite_version_info < (3, 35):  # RETURNING came with it
         raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old.", hint="3.35 or newer is needed.")
     place = _place(url)
@@ -79,6 +84,8 @@ def state_folder() -> Path:
 
 
 def _place(url: str | Path) -> str | Path:
+    from upcall.store._sqlite import MEMORY
+
     if isinstance(url, Path) or url == MEMORY:
         return url
     if url.startswith("sqlite:///"):
@@ -99,9 +106,11 @@ def _postgres(url: str, timeout: float, patience: float, clock: Callable[[], dat
     return _on_lanes(PostgresBackend(url, timeout=timeout, patience=patience), 2, timeout, patience, clock)
 
 
-def _on_lanes(
-    backend: Backend, writers: int, timeout: float, patience: float, clock: Callable[[], datetime]
-) -> SqlStore:
+def _on_lanes(backend: Backend, writers: int, timeout: float, patience: float, clock: Callable[[], datetime]) -> Store:
+    from upcall.store._database import Database
+    from upcall.store._lane import Lane
+    from upcall.store._store import SqlStore
+
     limit = _WRITE * timeout
     writing = Lane(backend, write=True, threads=writers, batch=_BATCH, patience=timeout, limit=limit)
     reading = Lane(backend, write=False, threads=2, patience=patience, limit=patience + timeout)
