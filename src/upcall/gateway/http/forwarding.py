@@ -9,6 +9,7 @@ client's to give.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -30,6 +31,8 @@ _CLIENTS_OWN: Final = _HOP | frozenset(
 _SERVERS_OWN: Final = _HOP | frozenset(
     b"content-length set-cookie set-cookie2 www-authenticate alt-svc strict-transport-security".split()
 )
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""What no value may hold (RFC 9110, section 5.5), though some servers' do."""
 _KEPT: Final = frozenset((b"user-agent", SESSION, VERSION))
 
 
@@ -68,7 +71,10 @@ def response_headers(headers: Iterable[Header]) -> list[Header]:
     return [
         (name, value)
         for name, value in found
-        if name not in _SERVERS_OWN and name not in named and not name.startswith(b"access-control-")
+        if name not in _SERVERS_OWN
+        and name not in named
+        and not name.startswith(b"access-control-")
+        and not _CONTROL.search(value)
     ]
 
 

@@ -138,6 +138,9 @@ class Upstream:
             )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise _unavailable("The server cannot be reached.", error) from error
+        if not 200 <= response.status < 600:  # 1xx would turn the client's connection into something else
+            response.close()
+            raise ServerUnavailable("The server did not answer in HTTP.", detail=f"HTTP status {response.status}")
         return Reply(response)
 
     def _open(self) -> aiohttp.ClientSession:
@@ -168,4 +171,6 @@ def media_type(content_type: str | None) -> str:
 
 
 def _unavailable(message: str, error: Exception) -> ServerUnavailable:
-    return ServerUnavailable(message, detail=f"{type(error).__name__}: {error}")
+    # The text of an error response has the whole address in it, with the secrets that may be there.
+    text = error.message if isinstance(error, aiohttp.ClientResponseError) else error
+    return ServerUnavailable(message, detail=f"{type(error).__name__}: {text}")
