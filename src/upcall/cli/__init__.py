@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "call": ("upcall.cli.call:call", "Call a tool of an MCP server, and answer its sampling requests."),
     "consents": ("upcall.cli.consents:consents", "List what people want remembered; forget it."),
     "demo": ("upcall.cli.demo:demo", "See a server sample, on the modern and on the legacy protocol."),
+    "doctor": ("upcall.cli.doctor:doctor", "Say which tools of your servers sample, and what is missing."),
     "gateway": ("upcall.cli.gateway:gateway", "Stand between a client and a server; answer sampling for it."),
     "init": ("upcall.cli.init:init", "Write a policy file to begin with, here or for the user."),
     "log": ("upcall.cli.log:log", "List sampling requests, newest first; show, export or prune them."),

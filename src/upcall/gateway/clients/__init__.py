@@ -11,21 +11,26 @@ that change are spliced; in TOML tomlkit does the same, and the result is compar
 """
 
 from upcall.gateway.clients._config import Config, opened
-from upcall.gateway.clients._entries import Gateway, names_upcall, unwound
+from upcall.gateway.clients._entries import Gateway, gateway_options, is_secret_name, names_upcall, unwound
 from upcall.gateway.clients._files import backed_up, read, replaced
+from upcall.gateway.clients._masking import MASK, masked_command
 from upcall.gateway.clients._memory import Layer, forget, recall, remember
 from upcall.gateway.clients._places import known_places
 from upcall.gateway.clients._wrapping import Change, is_wrapped, unwrapped, wrapped
 
 __all__ = [
+    "MASK",
     "Change",
     "Config",
     "Gateway",
     "Layer",
     "backed_up",
     "forget",
+    "gateway_options",
+    "is_secret_name",
     "is_wrapped",
     "known_places",
+    "masked_command",
     "names_upcall",
     "opened",
     "read",

@@ -22,6 +22,7 @@ __all__ = [
     "Plan",
     "Program",
     "Remote",
+    "gateway_options",
     "has_secret",
     "is_secret_name",
     "names_upcall",
@@ -188,6 +189,14 @@ def unwound(entry: Any, like: Mapping[str, Any] | None = None) -> dict[str, Any]
     if options.get("--upstream"):
         return _address(entry, options["--upstream"][-1], options.get("--header-env", []), like or {})
     return None
+
+
+def gateway_options(entry: Any) -> dict[str, list[str]]:
+    """The options that a wrapped entry gives the gateway, with all their values; none for any other entry."""
+    if unwound(entry) is None:
+        return {}
+    words: list[str] = entry["args"]
+    return _options(words[words.index("gateway") + 1 :])[0]
 
 
 def _options(words: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tomlkit
@@ -19,7 +19,7 @@ from upcall.gateway.clients._json_file import JsonFile
 from upcall.gateway.clients._jsonc import Edit, Node, spliced
 from upcall.gateway.clients._toml_file import TomlFile
 
-__all__ = ["masked"]
+__all__ = ["MASK", "masked", "masked_command"]
 
 MASK = "••••"
 _KEPT_IN = ("env", *HEADER_KEYS)
@@ -40,6 +40,11 @@ def masked(file: JsonFile | TomlFile) -> str:
         text = tomlkit.dumps(document)
     text = _SETTING.sub(_of_setting, text)
     return _KEY.sub(MASK, text)
+
+
+def masked_command(words: Sequence[str]) -> list[str]:
+    """A command line with the secrets in it masked."""
+    return [_KEY.sub(MASK, word) for word in _arguments(list(words))]
 
 
 def _edits(node: Node, *, hidden: bool) -> Iterator[Edit]:

@@ -14,17 +14,26 @@ _WINDOWS = os.name == "nt"
 
 
 class Child:
-    """Starts ``argv`` at once, without a shell, in a process group of its own; its standard error is ours.
+    """Starts ``argv`` at once, without a shell, in a process group of its own.
 
     Args:
         argv: The program and its arguments, as they are.
         env: The whole environment; ``None``: ours.
+        cwd: The directory it runs in; ``None``: ours.
+        stderr: Descriptor of its standard error, which stays the caller's; ``None``: ours.
 
     Raises:
         OSError: It cannot be started; `FileNotFoundError` when there is no such program.
     """
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        *,
+        cwd: str | os.PathLike[str] | None = None,
+        stderr: int | None = None,
+    ) -> None:
         command = list(argv)
         if _WINDOWS:
             import shutil  # CreateProcess does not find npx.cmd by the name npx
@@ -34,8 +43,10 @@ class Child:
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=stderr,
                 bufsize=0,
                 env=env,
+                cwd=cwd,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         else:
@@ -43,8 +54,10 @@ class Child:
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=stderr,
                 bufsize=0,
                 env=env,
+                cwd=cwd,
                 process_group=0,
             )
 
