@@ -117,6 +117,14 @@ async def test_without_a_command_it_is_used_wrongly() -> None:
     assert "Traceback" not in ended.err
 
 
+async def test_where_to_listen_may_stand_in_the_policy(policy: Path) -> None:
+    file = anyio.Path(policy)
+    await file.write_text(await file.read_text() + '[gateway]\nlisten = "127.0.0.1:0"\n')
+    ended = await upcall("gateway", "--policy", str(policy))
+    assert ended.code == 1
+    assert "There is no server to serve." in ended.err
+
+
 async def test_the_exit_code_is_the_servers(policy: Path) -> None:
     for code, script in ((5, "exit 5"), (128 + signal.SIGKILL, "kill -9 $$")):
         ended = await upcall("gateway", "--policy", str(policy), "--", "sh", "-c", script)

@@ -83,7 +83,11 @@ ROUNDS = Group(
             "A gateway that answers sampling itself retries upstream with a new id and the untouched state.",
             _STATE,
             "gateway",
-            pending="gateway",
+            tests_in(
+                "gateway/session/test_modern.py",
+                "sampling_alone_is_answered_and_the_call_sent_again",
+                "a_server_without_state_gets_none",
+            ),
         ),
         Requirement(
             "mrtr.refusal-ends-the-call",
@@ -225,10 +229,11 @@ ROUNDS = Group(
         Requirement(
             "mrtr.unknown-result-type",
             "MUST",
-            "A client side takes an unknown `resultType` as invalid, and an absent one as `complete`.",
+            "A client side takes an unknown `resultType` as invalid, and an absent one as `complete`; "
+            "a gateway answers nothing in either, and leaves it to the client.",
             "2026-07-28 Result.resultType",
             "gateway",
-            pending="gateway",
+            tests_in("gateway/session/test_modern.py", "what_asks_for_no_sampling_or_is_malformed_passes_as_it_is"),
         ),
         Requirement(
             "mrtr.ten-rounds",
@@ -331,7 +336,11 @@ ROUNDS = Group(
             "Who passes a request on over HTTP keeps `Mcp-Method` and `Mcp-Name` in agreement with the body.",
             "2026-07-28 HeaderMismatchError",
             "gateway",
-            pending="gateway",
+            tests_in(
+                "gateway/http/test_forwarding.py",
+                "the_server_is_asked_again_with_the_same_headers_and_the_client_sees_one_answer",
+            )
+            + tests_in("gateway/mixed/test_headers.py", "what_we_repeat_passes_our_own_check_and_the_sdks"),
         ),
         Requirement(
             "mrtr.tasks",
@@ -339,7 +348,7 @@ ROUNDS = Group(
             "Sampling inside `inputRequests` of `tasks/get` is answered by `tasks/update`.",
             "SEP-2663",
             "gateway",
-            pending="gateway",
+            pending="gateway: tasks",
         ),
     ),
 )

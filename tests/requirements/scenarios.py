@@ -340,7 +340,11 @@ BEYOND = Group(
             "Clients that cannot sample get it by way of the gateway.",
             "Beyond the sources",
             "gateway",
-            pending="gateway",
+            tests_in("cli/test_gateway.py", "a_client_that_cannot_sample_gets_its_tools_answers")
+            + tests_in(
+                "gateway/mixed/test_everything.py",
+                "a_client_that_cannot_sample_gets_its_sampling_tool_and_its_answer",
+            ),
         ),
         Requirement(
             "beyond.budgets",

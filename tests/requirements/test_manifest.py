@@ -126,7 +126,7 @@ def test_a_row_with_neither_tests_nor_a_part_to_come_is_noticed(project: Path) -
 
 
 def test_an_id_that_is_used_twice_is_noticed(project: Path) -> None:
-    assert list(problems([row("a", pending="gateway")] * 2, project)) == ["a: the id is used 2 times"]
+    assert list(problems([row("a", pending="web")] * 2, project)) == ["a: the id is used 2 times"]
 
 
 def test_waiting_for_nobody_is_noticed(project: Path) -> None:
@@ -136,7 +136,7 @@ def test_waiting_for_nobody_is_noticed(project: Path) -> None:
 @pytest.mark.parametrize(
     ("pending", "file"),
     [
-        ("gateway", "docs/gateway.md"),
+        ("gateway: tasks", "src/upcall/gateway/session/_tasks.py"),
         ("web", "src/upcall/web/__init__.py"),
         ("server: replay", "src/upcall/server/_replay.py"),
         ("testing: cassettes", "src/upcall/testing/cassettes.py"),

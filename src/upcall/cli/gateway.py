@@ -120,7 +120,7 @@ def gateway(command: tuple[str, ...], upstream: str | None, listen: str | None, 
     if command and upstream:
         raise click.UsageError("Give a command or --upstream, not both.")
     if not listen and not command and not upstream:
-        raise click.UsageError("Which server? Give its command after `--`, or --upstream URL; see --help.")
+        listen = _listen_of_policy(options)
     if not listen:
         for name in _GROUPS["Serving HTTP"]:
             if options.get(name):
@@ -219,6 +219,15 @@ def _over_http(listen: str, command: Sequence[str], url: str | None, options: di
         allow_anonymous=options["allow_anonymous"],
         on_ready=lambda urls: click.echo("\n".join(f"upcall gateway: serving {url}" for url in urls), err=True),
     )
+
+
+def _listen_of_policy(options: dict[str, Any]) -> str:
+    from msgspec import UNSET
+
+    listen = _settings(options).current.gateway.listen
+    if listen is UNSET:
+        raise click.UsageError("Which server? Give its command after `--`, or --upstream URL; see --help.")
+    return listen
 
 
 def _check_url(url: str) -> None:
