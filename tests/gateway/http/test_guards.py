@@ -37,6 +37,11 @@ def test_a_name_that_is_listed_is_good_and_no_other_is() -> None:
     assert status(guard, host="evil.example") == 421
 
 
+def test_a_single_name_that_is_listed_shuts_out_the_others_behind_a_token_too() -> None:
+    guard = Guard("0.0.0.0", tokens={"it": TOKEN}, allow_hosts=["mcp.example"])
+    assert [status(guard, host=host) for host in ("mcp.example", "evil.example")] == [None, 421]
+
+
 def test_with_a_token_any_name_will_do_where_none_is_listed() -> None:
     assert status(Guard("0.0.0.0", tokens={"it": TOKEN}), host="anything.example") is None
     assert status(Guard("127.0.0.1", tokens={"it": TOKEN}), host="anything.example") is None

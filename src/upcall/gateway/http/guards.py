@@ -66,6 +66,7 @@ class Guard:
             )
         self._tokens = [(_digest(token.encode()), principal) for principal, token in (tokens or {}).items()]
         self._hosts = {name.lower() for name in allow_hosts}
+        self._listed = bool(self._hosts)
         self._origins = {origin.lower().rstrip("/") for origin in allow_origins}
         if not _wildcard(host):
             self._hosts.add(host.lower())
@@ -124,7 +125,7 @@ class Guard:
         name = found[1].lower().rstrip(".")
         if host.lower() in self._hosts or name in self._hosts or name.strip("[]") in self._hosts or is_loopback(name):
             return True
-        return _is_address(name) or (bool(self._tokens) and len(self._hosts) <= 1)
+        return _is_address(name) or (bool(self._tokens) and not self._listed)
 
 
 def is_loopback(host: str) -> bool:

@@ -137,7 +137,7 @@ class Listener:
                 await serving
                 ending.cancel()
         finally:
-            self._server.should_exit = True
+            self.stop()
             self._app.leave()
             await serving
             await self._app.aclose()
@@ -152,6 +152,10 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.stopping = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Nothing has to be done ten times a second: there are no dates to write and no callbacks."""
+        await self.stopping.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -199,7 +203,7 @@ class _Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.transport = _Corked(transport, self.loop)  # type: ignore[assignment]
-        self._overdue = self.loop.call_later(_HEAD_SECONDS, self._give_up)
+        self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._on_time()
@@ -209,8 +213,10 @@ class _Protocol(HttpToolsProtocol):
         if self._in_head:
             self._head += len(data)
         super().data_received(data)
-        if self._in_head and self._head > HEADER_BYTES and not self.transport.is_closing():
-            self.send_400_response("The head of the request is too long.")
+        if self._in_head and self._head:
+            if self._head > HEADER_BYTES and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too long.")
+            self._expect_head()  # of a later request on the same connection
 
     def on_headers_complete(self) -> None:
         self._in_head, self._head = False, 0
@@ -220,6 +226,10 @@ class _Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._in_head = True
         super().on_message_complete()
+
+    def _expect_head(self) -> None:
+        if self._overdue is None:
+            self._overdue = self.loop.call_later(_HEAD_SECONDS, self._give_up)
 
     def _on_time(self) -> None:
         if self._overdue is not None:
