@@ -13,7 +13,8 @@ _MARKS = {"ok": ("✓", ""), "info": ("·", "dim"), "note": ("!", "yellow"), "mi
 def show_report(pen: Pen, report: Report) -> None:
     """One server."""
     spoken = f"{report.version} ({report.era})" if report.era and report.version else ""
-    pen.heading("", report.name, report.server, spoken, report.file or "")
+    entry = f"entry {report.entry}" if report.entry not in ("", report.name) else ""
+    pen.heading("", report.name, entry, report.server, spoken, report.file or "")
     if report.shown:
         pen.text(report.shown, style="dim", indent=2)
     starting = [one for one in report.findings if one.topic in ("config", "start")]

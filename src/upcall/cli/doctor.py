@@ -205,11 +205,11 @@ def _found_in(place: Path) -> list[Target]:
 
 
 def _chosen(targets: Sequence[Target], only: Sequence[str]) -> list[Target]:
-    names = [target.name for target in targets]
+    names = [name for target in targets for name in (target.entry, target.name)]
     for wanted in only:
         if wanted not in names:
             raise click.UsageError(visible(f"There is no server {wanted!r}.{nearest(wanted, names)}"))
-    return [target for target in targets if target.name in only]
+    return [target for target in targets if {target.entry, target.name} & set(only)]
 
 
 async def _call(examined: Examined, tool: str, words: list[Word], env: dict[str, str]) -> Called:

@@ -47,7 +47,7 @@ async def examine(target: Target, options: Options, env: Mapping[str, str]) -> E
         options: What the command line says.
         env: The environment of its client.
     """
-    hide = Hiding(secrets_in(target.env, env, target.headers))
+    hide = Hiding(secrets_in(target, env))
     probed = Probed() if target.skipped else await probe(target, env, options.seconds)
     around = {**env, **target.env} if target.behind is not None else env
     standing = standing_of(target, options, around)
@@ -74,7 +74,8 @@ async def examine(target: Target, options: Options, env: Mapping[str, str]) -> E
         *(about_policy if concerned else _in_short(about_policy)),
     ]
     report = Report(
-        name=target.name,
+        name=hide.line(target.name),
+        entry=hide.line(target.entry),
         file=None if target.file is None else str(target.file),
         shown=hide(shown_of(target)),
         server=hide.line(probed.server),

@@ -44,6 +44,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     """The policy's name for it."""
+    entry: str
+    """Its name in the config; empty when it is in none."""
     file: str | None
     shown: str
     """Its command or address."""

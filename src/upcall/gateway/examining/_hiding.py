@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from urllib.parse import parse_qsl, urlsplit
 
-from upcall.gateway.clients import MASK, is_secret_name
+from upcall.gateway.clients import MASK, is_secret_name, masked_command
+from upcall.gateway.examining._targets import Target
 
 __all__ = ["Hiding", "secrets_in"]
 
@@ -36,14 +38,19 @@ class Hiding:
         return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def secrets_in(own: Mapping[str, str], inherited: Mapping[str, str], headers: Mapping[str, str]) -> list[str]:
-    """What must not be shown: every value that the config hands over and that does not look like a plain setting, all
-    such of the inherited ones with a name that says so, and each word of a header."""
+def secrets_in(target: Target, inherited: Mapping[str, str]) -> list[str]:
+    """What must not be shown of ``target``: every value of its environment that does not look like a plain setting,
+    such of the inherited ones with a name that says so, each word of a header, the words of its command line that look
+    like secrets, and of its address the password and the values of the query."""
     found = [value for name, value in inherited.items() if is_secret_name(name) and not _is_setting(value)]
-    found += [value for name, value in own.items() if is_secret_name(name) or not _is_setting(value)]
-    for value in headers.values():
+    found += [value for name, value in target.env.items() if is_secret_name(name) or not _is_setting(value)]
+    for value in target.headers.values():
         found += [value, *value.split()[1:]]
-    return found
+    for word, shown in zip(target.argv, masked_command(target.argv), strict=True):
+        if shown != word:
+            found += [word, word.partition("=")[2]]
+    parts = urlsplit(target.url)
+    return [*found, parts.password or "", *(value for _, value in parse_qsl(parts.query))]
 
 
 def _is_setting(value: str) -> bool:

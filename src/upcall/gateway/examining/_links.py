@@ -85,7 +85,7 @@ class _Process:
         self._silent = asyncio.Event()
         self._stderr = open_source(reading, self._overheard, self._silent.set)
         self._ended = ended
-        self._closing = False
+        self._closing = self._silenced = False
 
         def all_received(frames: list[bytes]) -> None:
             for frame in frames:
@@ -134,10 +134,11 @@ class _Process:
 
     def _child_died(self) -> None:
         self._died.set()
-        if not self._closing:
+        if not self._closing and not self._silenced:
             self._channel.finish()  # a grandchild may hold the pipe open
 
     def _over(self) -> None:
+        self._silenced = True
         if not self._closing:
             self._ended()
 

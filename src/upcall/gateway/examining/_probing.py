@@ -72,8 +72,8 @@ async def probe(target: Target, env: Mapping[str, str], seconds: float) -> Probe
         found.remedy = "Install it, or write its whole path." if error.filename == target.argv[0] else ""
     except OSError as error:
         found.trouble = f"It cannot be started: {error.strerror or error}"
-    except ValueError:
-        found.trouble = "Its address is none of an HTTP server."
+    except ValueError as error:
+        found.trouble = "Its address is none of an HTTP server." if target.url else f"It cannot be started: {error}."
     except Failed as failed:
         found.trouble = found.trouble or f"It answered {found.step} with an error: {failed.message} ({failed.code})"
     except Gone:
@@ -125,8 +125,8 @@ async def _connected(target: Target, env: Mapping[str, str], found: Probed) -> A
     try:
         async with linked(target, env, peer.received, peer.ended) as link:
             yield peer
-    except (Failed, Gone):
-        _blame(found, link)
+    except (Failed, Gone) as error:
+        _blame(found, link, error)
         raise
     finally:
         found.garbage = found.garbage or peer.garbage
@@ -134,7 +134,7 @@ async def _connected(target: Target, env: Mapping[str, str], found: Probed) -> A
             found.last_words = link.last_words[-_SHOWN_LINES:] or found.last_words
 
 
-def _blame(found: Probed, link: Link | None) -> None:
+def _blame(found: Probed, link: Link | None, error: Failed | Gone) -> None:
     """Why a connection came to nothing, as far as the transport knows."""
     if link is None:
         return
@@ -142,7 +142,7 @@ def _blame(found: Probed, link: Link | None) -> None:
         found.login = True
     elif isinstance(link, HttpLink) and not link.statuses:
         found.trouble, found.remedy = "It cannot be reached.", "Is it running, and is this its address?"
-    elif link.exit_code is not None:
+    elif isinstance(error, Gone) and link.exit_code is not None:
         found.trouble = f"It ended with exit code {link.exit_code} at {found.step}."
 
 

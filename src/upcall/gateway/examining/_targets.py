@@ -38,6 +38,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     """The policy's name for it."""
+    entry: str = ""
+    """Its name in the config; empty when it is in none."""
     argv: tuple[str, ...] = ()
     url: str = ""
     headers: Mapping[str, str] = {}
@@ -94,7 +96,7 @@ def _folder(path: Path) -> Path | None:
 def _target(
     name: str, entry: Any, folder: Path | None, env: Mapping[str, str], file: Path, client: str, left: str
 ) -> Target:
-    base: dict[str, Any] = {"name": name, "file": file, "client": client, "cwd": folder}
+    base: dict[str, Any] = {"name": name, "entry": name, "file": file, "client": client, "cwd": folder}
     if not isinstance(entry, dict):
         return Target(**base, skipped="Its entry is no table of settings.")
     if entry.get("disabled") is True or entry.get("enabled") is False:
