@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -26,6 +27,8 @@ _PACKAGES = {
     "@modelcontextprotocol/client": "2.4.0",
     "@modelcontextprotocol/conformance": "0.2.0-alpha.12",
     "@modelcontextprotocol/sdk": "1.32.2",
+    "@modelcontextprotocol/node": "2.1.2",
+    "@modelcontextprotocol/server": "2.4.0",
     "@modelcontextprotocol/server-everything": "2026.8.31",
 }
 _NODE_PACKAGES = {
@@ -48,6 +51,14 @@ class Programs(NamedTuple):
     def package(self, name: str, file: str) -> str:
         """The path of one file of a package of the protocol's."""
         return str(self.modules / "@modelcontextprotocol" / name / file)
+
+    def script(self, source: Path) -> str:
+        """The path of a copy of ``source`` from which node finds the packages."""
+        copy = self.modules.parent / source.name
+        part = copy.with_name(f"{copy.name}.{os.getpid()}")
+        part.write_bytes(source.read_bytes())
+        part.replace(copy)
+        return str(copy)
 
 
 def install() -> Programs:
