@@ -5,7 +5,8 @@ elicitation) is *open* from `Session.elicit` to its `Elicited`.
 
 Invariants: what a session gives is sent in that order, in the same call, so a driver's queue is in order, too. A sample
 under way is exactly one task. After its `StopSample`, and after `aclose`, nothing of a sample reaches the session, even
-when its answer was on its way; the session gets at most one outcome of each. Everything happens on one event loop.
+when its answer was on its way; the session gets at most one outcome of each. There are never more under way than
+`SAMPLES`; one that would be more is refused at once. Everything happens on one event loop.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
-from upcall.errors import SamplingError
+from upcall.errors import LimitExceeded, SamplingError
 from upcall.gateway.session.actions import (
     Action,
     Elicited,
@@ -28,7 +29,10 @@ from upcall.gateway.session.actions import (
     ToServer,
 )
 
-__all__ = ["Answers", "Elicit", "Frames", "Performer"]
+__all__ = ["SAMPLES", "Answers", "Elicit", "Frames", "Performer"]
+
+SAMPLES = 1000
+"""Samples under way at once in one session. The policy decides how many of them wait for a model, or are refused."""
 
 Elicit = Callable[[bytes], Awaitable[bytes | None]]
 """Asks the client ``elicitation/create`` with these ``params``; gives its ``ElicitResult``, or ``None`` when it gave an
@@ -101,19 +105,31 @@ class Performer:
             await asyncio.wait(self._stopped)
 
     def _perform(self, actions: Iterable[Action]) -> None:
+        over: set[int] = set()
         for action in actions:
             kind = type(action)
             if kind is ToClient or kind is ToServer:
                 self._send(action)  # type: ignore[arg-type]
             elif isinstance(action, Sample):
-                task = asyncio.create_task(self._sample(action), name=f"upcall sample {action.number}")
-                self._under_way[action.number] = task
+                if action.number not in over:
+                    over.update(self._begin(action))
             elif isinstance(action, StopSample):
                 self._stop(action.number)
             elif isinstance(action, Elicited):
                 waiting = self._open.pop((action.number, action.question), None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(action.result)
+
+    def _begin(self, sample: Sample) -> Iterable[int]:
+        """Start it, or refuse it; gives the samples that ended with it, which may not have begun."""
+        if len(self._under_way) < SAMPLES:
+            task = asyncio.create_task(self._sample(sample), name=f"upcall sample {sample.number}")
+            self._under_way[sample.number] = task
+            return ()
+        error = LimitExceeded("The server asks for too much at once.", limit="gateway.samples")
+        actions = self._session.answered(sample.number, Refused(error))
+        self._perform(actions)
+        return [action.number for action in actions if isinstance(action, StopSample)]
 
     def _stop(self, number: int) -> None:
         task = self._under_way.pop(number, None)
