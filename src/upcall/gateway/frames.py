@@ -95,11 +95,13 @@ def elements(frame: bytes) -> list[Raw] | None:
 
 
 def members(value: bytes | Raw | UnsetType | None) -> dict[str, Raw] | None:
-    """The members of an object, each as it is written; ``None`` when ``value`` is no object or nests too deep."""
+    """The members of an object, each as it is written; ``None`` when ``value`` is no object."""
     if value is UNSET or value is None:
         return None
     try:
         return _members.decode(value)
+    except RecursionError:
+        return deep_envelope(bytes(value))
     except UNREADABLE:
         return None
 
@@ -124,13 +126,11 @@ def request_id(params: bytes | Raw) -> Id | None:
 def changed(value: bytes | Raw, changes: Mapping[str, bytes | Raw | None]) -> bytes | None:
     """The object with some members replaced or added, and those that are ``None`` left out.
 
-    ``None`` when ``value`` is no object or nests too deep.
+    ``None`` when ``value`` is no object.
     """
     found = members(value)
     if found is None:
-        found = deep_envelope(bytes(value))
-        if found is None:
-            return None
+        return None
     for key, member in changes.items():
         if member is None:
             found.pop(key, None)

@@ -11,10 +11,12 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
+
+from upcall.gateway._decoding import decoded as parsed
+from upcall.gateway.frames import UNREADABLE
 
 __all__ = [
     "HEADER_MISMATCH",
@@ -103,7 +105,7 @@ def said(method: str, params: bytes | msgspec.Raw | None) -> Said:
         return Said(method)
     try:
         read = _params.decode(params)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return Said(method)
     name = getattr(read, _NAMED[method]) if method in _NAMED else None
     version = read.meta.version if read.meta is not None else None
@@ -125,7 +127,7 @@ class ToolHeaders:
         """Take in a ``ListToolsResult``. A tool whose marks are invalid has none, as a client has to drop it."""
         try:
             tools = msgspec.json.decode(result, type=_Tools).tools
-        except (msgspec.DecodeError, RecursionError):
+        except UNREADABLE:
             return
         for tool in tools:
             marked = _marked(tool.schema)
@@ -138,7 +140,7 @@ class ToolHeaders:
         """``Mcp-Param-*`` headers of this request."""
         headers: dict[str, str] = {}
         marks = self._marks(said)
-        arguments = _decoded(said.arguments) if marks else None
+        arguments = parsed(said.arguments) if marks else None
         for path, (token, _) in marks.items():
             text = _text(_at(arguments, path))
             if text is not None:
@@ -148,7 +150,7 @@ class ToolHeaders:
     def mismatch(self, said: Said, headers: Mapping[str, list[str]]) -> str | None:
         """Why these headers (lower case, every value) do not fit the arguments; ``None`` when they do."""
         marks = self._marks(said)
-        arguments = _decoded(said.arguments) if marks else None
+        arguments = parsed(said.arguments) if marks else None
         for path, (token, kind) in marks.items():
             values = headers.get(_PREFIX + token.lower(), [])
             text = _text(_at(arguments, path))
@@ -246,12 +248,6 @@ _ONE: Final = frozenset(
 )
 _LIST: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _MAP: Final = frozenset({"patternProperties", "dependentSchemas", "$defs", "definitions"})
-
-
-def _decoded(arguments: bytes) -> Any:
-    with suppress(msgspec.DecodeError, RecursionError):
-        return msgspec.json.decode(arguments)
-    return None
 
 
 def _at(arguments: Any, path: tuple[str, ...]) -> Any:

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Raw
 
+from upcall.gateway._decoding import decoded
 from upcall.gateway.frames import elements, joined, members
 
 __all__ = ["Delivery", "Multiplexer"]
@@ -68,7 +69,7 @@ class Multiplexer(Generic[E]):
         message = members(frame)
         if message is None or "method" not in message:
             return None
-        method = _value(message["method"])
+        method = decoded(message["method"])
         params = members(message.get("params")) or {}
         if "id" not in message:
             return self._cancel(exchange, message, params) if method == "notifications/cancelled" else None
@@ -98,10 +99,10 @@ class Multiplexer(Generic[E]):
         return [_CANCELLED % number for number in numbers]
 
     def _cancel(self, exchange: E, message: _Object, params: _Object) -> bytes | None:
-        wanted = _value(params.get("requestId"))
+        wanted = decoded(params.get("requestId"))
         for number in reversed(self._open):
             request = self._open[number]
-            if request.exchange == exchange and _same(_value(request.id), wanted):
+            if request.exchange == exchange and _same(decoded(request.id), wanted):
                 self._abandon(number)
                 params["requestId"] = Raw(b"%d" % number)
                 message["params"] = _raw(params)
@@ -122,7 +123,7 @@ class Multiplexer(Generic[E]):
             yield from self._notify(frame, message)
 
     def _answer(self, message: _Object) -> Iterator[Delivery[E]]:
-        number = _value(message.get("id"))
+        number = decoded(message.get("id"))
         if number is None and "error" in message:  # of a request that it could not read
             number = self._only()
         if type(number) is not int:
@@ -141,13 +142,13 @@ class Multiplexer(Generic[E]):
         yield Delivery(request.exchange, joined(message))
 
     def _notify(self, frame: bytes, message: _Object) -> Iterator[Delivery[E]]:
-        method = _value(message["method"])
+        method = decoded(message["method"])
         params = members(message.get("params")) or {}
         meta = members(params.get("_meta")) or {}
         if method == "notifications/cancelled":
             request = self._named(params.get("requestId"))
             if request is not None and request.listens:
-                del self._open[_value(params["requestId"])]
+                del self._open[decoded(params["requestId"])]
                 yield Delivery(request.exchange, None)
         elif method == "notifications/progress":
             request = self._named(params.get("progressToken"))
@@ -165,7 +166,7 @@ class Multiplexer(Generic[E]):
                 yield Delivery(self._open[only].exchange, frame)
 
     def _named(self, number: Raw | None) -> _Open[E] | None:
-        value = _value(number)
+        value = decoded(number)
         return self._open.get(value) if type(value) is int else None
 
     def _only(self) -> int | None:
@@ -182,15 +183,6 @@ _CANCELLED: Final = (
     b'{"jsonrpc":"2.0","method":"notifications/cancelled",'
     b'"params":{"requestId":%d,"reason":"The client closed the response stream."}}'
 )
-
-
-def _value(raw: Raw | None) -> Any:
-    if raw is None:
-        return None
-    try:
-        return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
-        return None
 
 
 def _same(one: object, other: object) -> bool:

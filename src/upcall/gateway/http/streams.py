@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from upcall.gateway.frames import Envelope, Id, elements, members, peek
+from upcall.gateway.frames import UNREADABLE, Envelope, Id, elements, members, peek
 
 __all__ = ["KEPT", "Stream", "Streams", "requests_in"]
 
@@ -230,5 +230,5 @@ def _token(found: dict[str, msgspec.Raw] | None, key: str) -> Any:
         return None
     try:
         return msgspec.json.decode(found[key], type=Id)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
