@@ -1,6 +1,7 @@
 """`Performer`: does what a session says, the same way over every transport.
 
-A sample is *under way* from its `Sample` to its outcome or its `StopSample`; a question of it to the client (legacy
+A sample is *under way* from its `Sample` to its outcome or its `StopSample`, and while one is, the session is asked for
+signs of life every few seconds; a question of it to the client (legacy
 elicitation) is *open* from `Session.elicit` to its `Elicited`.
 
 Invariants: what a session gives is sent in that order, in the same call, so a driver's queue is in order, too. A sample
@@ -14,10 +15,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from upcall.errors import LimitExceeded, SamplingError
 from upcall.gateway.session.actions import (
+    APART,
     Action,
     Elicited,
     Lane,
@@ -38,6 +40,9 @@ Elicit = Callable[[bytes], Awaitable[bytes | None]]
 """Asks the client ``elicitation/create`` with these ``params``; gives its ``ElicitResult``, or ``None`` when it gave an
 error or went away. Both are JSON."""
 
+BEAT: Final = 5.0
+"""Seconds between two signs of life. Clients wait 10 s or more for progress."""
+
 _log = logging.getLogger("upcall.gateway")
 
 
@@ -50,6 +55,7 @@ class Frames(Protocol):
     def server_gone(self, reason: str, lane: Lane = None) -> list[Action]: ...
     def answered(self, number: int, outcome: Outcome) -> list[Action]: ...
     def elicit(self, number: int, question: int, params: bytes) -> list[Action]: ...
+    def beat(self) -> list[Action]: ...
 
 
 class Answers(Protocol):
@@ -65,9 +71,17 @@ class Performer:
         session: Says what is to be done.
         answering: Answers the samples.
         send: Told each frame to send, in order. It must queue, and may not call back.
+        beat: Seconds between two signs of life.
     """
 
-    def __init__(self, session: Frames, answering: Answers, send: Callable[[ToServer | ToClient], None]) -> None:
+    def __init__(
+        self,
+        session: Frames,
+        answering: Answers,
+        send: Callable[[ToServer | ToClient], None],
+        *,
+        beat: float = BEAT,
+    ) -> None:
         self._session = session
         self._answering = answering
         self._send = send
@@ -75,6 +89,9 @@ class Performer:
         self._stopped: set[asyncio.Task[None]] = set()
         self._open: dict[tuple[int, int], asyncio.Future[bytes | None]] = {}
         self._questions = 0
+        self._beat = beat
+        self._timer: asyncio.TimerHandle | None = None
+        self._apart: set[int] = set()
 
     def from_client(self, frame: bytes, lane: Lane = None) -> None:
         """A frame came from the client, on ``lane``."""
@@ -96,6 +113,18 @@ class Performer:
     def under_way(self) -> int:
         """Samples that are being answered."""
         return len(self._under_way)
+
+    @property
+    def apart(self) -> bool:
+        """Whether samples run that go on when the client's exchange is over: those of tasks."""
+        return bool(self._apart)
+
+    async def leave(self) -> None:
+        """The exchange is over: stop what runs for it, and wait for what runs apart."""
+        for number in self._under_way.keys() - self._apart:
+            self._stop(number)
+        while tasks := [self._under_way[number] for number in self._apart]:
+            await asyncio.wait(tasks)
 
     async def aclose(self) -> None:
         """Stop all samples and wait until they have cleaned up. Sends nothing more for them."""
@@ -120,11 +149,21 @@ class Performer:
                 if waiting is not None and not waiting.done():
                     waiting.set_result(action.result)
 
+    def _beaten(self) -> None:
+        self._timer = None
+        if self._under_way:
+            self._timer = asyncio.get_running_loop().call_later(self._beat, self._beaten)
+            self._perform(self._session.beat())
+
     def _begin(self, sample: Sample) -> Iterable[int]:
         """Start it, or refuse it; gives the samples that ended with it, which may not have begun."""
         if len(self._under_way) < SAMPLES:
             task = asyncio.create_task(self._sample(sample), name=f"upcall sample {sample.number}")
             self._under_way[sample.number] = task
+            if sample.lane is APART:
+                self._apart.add(sample.number)
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(self._beat, self._beaten)
             return ()
         error = LimitExceeded("The server asks for too much at once.", limit="gateway.samples")
         actions = self._session.answered(sample.number, Refused(error))
@@ -133,6 +172,10 @@ class Performer:
 
     def _stop(self, number: int) -> None:
         task = self._under_way.pop(number, None)
+        self._apart.discard(number)
+        if not self._under_way and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if task is not None:
             self._stopped.add(task)
             task.add_done_callback(self._stopped.discard)
@@ -150,6 +193,7 @@ class Performer:
             outcome = Refused(SamplingError("The gateway failed to answer the request.", detail=repr(error)))
         if self._under_way.get(sample.number) is me:
             del self._under_way[sample.number]
+            self._apart.discard(sample.number)
             self._perform(self._session.answered(sample.number, outcome))
 
     async def _elicit(self, number: int, params: bytes) -> bytes | None:

@@ -5,11 +5,13 @@
     client ──from_client──▶ Session ──ToServer──▶ server          Calls   the client's open requests
     client ◀──ToClient──── Session ◀──from_server── server        Taken   a legacy server's sampling requests
                            │     ▲                                Rounds  a modern server's input_required results
+                           │     │                                Tasking what a modern server's tasks ask for
                     Sample ▼     │ answered
                           answering
 """
 
 from upcall.gateway.session.actions import (
+    APART,
     Action,
     Answered,
     Deferred,
@@ -23,9 +25,11 @@ from upcall.gateway.session.actions import (
     ToServer,
 )
 from upcall.gateway.session.session import Session
+from upcall.gateway.session.tasks import Tasks
 from upcall.gateway.session.terms import Answers, Terms
 
 __all__ = [
+    "APART",
     "Action",
     "Answered",
     "Answers",
@@ -37,6 +41,7 @@ __all__ = [
     "Sample",
     "Session",
     "StopSample",
+    "Tasks",
     "Terms",
     "ToClient",
     "ToServer",

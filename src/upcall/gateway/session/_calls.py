@@ -9,7 +9,7 @@ belongs to the first of them that waits for it, on its own lane if there is one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -25,6 +25,19 @@ __all__ = ["ASKING", "Call", "Calls"]
 
 ASKING = frozenset({"tools/call", "prompts/get", "resources/read"})
 """Requests that may be answered with ``input_required`` (SEP-2322)."""
+
+
+class _Trace(msgspec.Struct):
+    traceparent: Annotated[str, msgspec.Meta(max_length=128)] | UnsetType = UNSET
+    tracestate: Annotated[str, msgspec.Meta(max_length=1024)] | UnsetType = UNSET
+    baggage: Annotated[str, msgspec.Meta(max_length=8192)] | UnsetType = UNSET
+
+
+class _Traced(msgspec.Struct):
+    meta: _Trace | UnsetType = msgspec.field(default=UNSET, name="_meta")
+
+
+_traced = msgspec.json.Decoder(_Traced)
 
 
 class Call(msgspec.Struct, eq=False):
@@ -50,6 +63,8 @@ class Call(msgspec.Struct, eq=False):
     """What is being answered, while it is held."""
     fresh: bool = True
     """Whether the client's id is still to be used upstream for the first time."""
+    serial: int = 0
+    """How many calls of the session were opened up to this one."""
     next: Call | None = None
     """The next open call with the same id."""
 
@@ -58,6 +73,17 @@ class Call(msgspec.Struct, eq=False):
         """Read anew each time, so that a frame is not kept twice."""
         found = frames.peek(self.frame)
         return UNSET if found is None else found.params
+
+    def trace(self) -> dict[str, str]:
+        """What ``_meta`` says of the trace that the request is part of."""
+        params = self.params
+        try:
+            meta = UNSET if params is UNSET else _traced.decode(params).meta
+        except frames.UNREADABLE:
+            return {}
+        if meta is UNSET:
+            return {}
+        return {key: value for key, value in msgspec.structs.asdict(meta).items() if isinstance(value, str)}
 
     def subject(self) -> tuple[str, bytes | None]:
         """Name, and JSON of the arguments."""
@@ -78,6 +104,8 @@ class Calls:
         self._first: dict[Any, Call] = {}
         self._last: dict[Any, Call] = {}
         self._count = 0
+        self.opened = 0
+        """All that ever were."""
 
     def __len__(self) -> int:
         return self._count
@@ -93,6 +121,8 @@ class Calls:
     def add(self, call: Call) -> None:
         """Open a call."""
         self._count += 1
+        self.opened += 1
+        call.serial = self.opened
         first = self._first.setdefault(call.id, call)
         if first is not call:
             self._last.get(call.id, first).next = call

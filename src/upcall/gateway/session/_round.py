@@ -7,6 +7,7 @@ When the client comes back it runs again for the samples that had to wait for th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from msgspec import UNSET, Raw, UnsetType
 from upcall.gateway import frames
 from upcall.gateway.session.actions import Deferred
 
-__all__ = ["SAMPLING", "Round", "asked_in", "client_result", "is_input_required"]
+__all__ = ["SAMPLING", "Round", "asked_in", "client_result", "is_input_required", "sorted_requests"]
 
 SAMPLING = "sampling/createMessage"
 
@@ -77,6 +78,12 @@ def asked_in(result: Raw) -> Round | None:
     requests = {} if found.requests is UNSET else frames.members(found.requests)
     if requests is None:
         return None
+    samples, others = sorted_requests(requests)
+    return Round(result, None if found.state is UNSET else found.state, samples, others, len(samples))
+
+
+def sorted_requests(requests: Mapping[str, Raw]) -> tuple[dict[str, Raw], dict[str, Raw]]:
+    """Of ``inputRequests``: the params of the samplings, and what else there is, as it is written; by key."""
     samples: dict[str, Raw] = {}
     others: dict[str, Raw] = {}
     for key, written in requests.items():
@@ -88,7 +95,7 @@ def asked_in(result: Raw) -> Round | None:
             samples[key] = Raw(b"{}") if entry.params is UNSET else entry.params
         else:
             others[key] = written
-    return Round(result, None if found.state is UNSET else found.state, samples, others, len(samples))
+    return samples, others
 
 
 def client_result(asked: Round, questions: dict[str, bytes], state: str) -> bytes:

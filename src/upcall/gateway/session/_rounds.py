@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -77,6 +77,11 @@ class Rounds:
         except InvalidRequest as error:
             return self.failed(call, error)
         return self._returned(call, kept, frames.members(params.get("inputResponses")) or {})
+
+    @property
+    def held(self) -> Iterable[Call]:
+        """Calls that wait for samples."""
+        return self._running.values()
 
     def of(self, id: object) -> Call | None:
         """The call that is upstream under an id of ours."""
@@ -176,6 +181,7 @@ class Rounds:
         if not asked.samples:
             return self._through(call, asked)
         name, arguments = call.subject()
+        trace = call.trace()
         found: list[Action] = []
         for key, params in asked.samples.items():
             number = self._names.number()
@@ -195,6 +201,7 @@ class Rounds:
                     round=call.round,
                     asks="deferred" if call.deferrable else "no",
                     given=dict(asked.given),
+                    trace=trace,
                     lane=call.lane,
                 )
             )

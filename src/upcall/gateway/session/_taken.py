@@ -20,7 +20,7 @@ from msgspec import UNSET, Raw
 from upcall.errors import SampleAbandoned, SamplingError
 from upcall.gateway import frames
 from upcall.gateway.frames import Envelope, Id
-from upcall.gateway.session._calls import Call, Calls
+from upcall.gateway.session._calls import ASKING, Call, Calls
 from upcall.gateway.session._names import Names
 from upcall.gateway.session.actions import (
     Action,
@@ -48,6 +48,8 @@ class _Request(msgspec.Struct, eq=False):
     lane: Lane
     call: Call | None
     certain: bool
+    opened: int
+    """Calls that had been opened by then; it belongs to one of them."""
     seen: int | None
     """A hash of its frame, where it may be replayed."""
     questions: dict[str, int]
@@ -71,6 +73,11 @@ class Taken:
     def __bool__(self) -> bool:
         return bool(self._by_number)
 
+    @property
+    def around(self) -> Iterable[Call]:
+        """Calls in which the server waits for samples."""
+        return [taken.call for taken in self._by_number.values() if taken.call is not None]
+
     def take(
         self, frame: bytes, envelope: Envelope, lane: Lane, *, version: str | None, elicits: bool, replays: bool
     ) -> list[Action]:
@@ -84,7 +91,15 @@ class Taken:
             call.label = self._names.call()
         name, arguments = ("", None) if call is None else call.subject()
         taken = _Request(
-            self._names.number(), id, frames.raw_id(frame), lane, call, certain, hash(frame) if replays else None, {}
+            self._names.number(),
+            id,
+            frames.raw_id(frame),
+            lane,
+            call,
+            certain,
+            self._calls.opened,
+            hash(frame) if replays else None,
+            {},
         )
         self._by_id[id] = self._by_number[taken.number] = taken
         return [
@@ -100,6 +115,7 @@ class Taken:
                 batch=None,
                 round=None,
                 asks="inline" if elicits else "no",
+                trace={} if call is None else call.trace(),
                 lane=lane,
             )
         ]
@@ -124,10 +140,13 @@ class Taken:
         return None if taken is None else [StopSample(taken.number), *self._end(taken)]
 
     def call_cancelled(self, call: Call) -> list[Action]:
-        """The client does not want the call any more: stops what certainly belongs to it, and tells the server so."""
+        """The client does not want the call any more: stops what belongs to it, or to no other that is still open, and
+        tells the server so."""
         found: list[Action] = []
+        oldest = min((other.serial for other in self._calls if other.method in ASKING), default=None)
         for taken in list(self._by_number.values()):
-            if taken.call is call and taken.certain:
+            alone = taken.call is not None and call.serial <= taken.opened and (oldest is None or oldest > taken.opened)
+            if alone if not taken.certain else taken.call is call:
                 found += [StopSample(taken.number), *self._end(taken)]
                 error = SampleAbandoned("The call was cancelled.")
                 found.append(ToServer(frames.error(taken.written_id, error.to_wire()), taken.lane))

@@ -9,13 +9,14 @@ means: no lane in particular, so the standalone stream, or whichever is open.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from upcall.errors import UpcallError
 
 __all__ = [
+    "APART",
     "Action",
     "Answered",
     "Deferred",
@@ -30,6 +31,10 @@ __all__ = [
 ]
 
 Lane: TypeAlias = Hashable
+
+APART: Final = "apart"
+"""The lane of what belongs to no exchange of the client. On HTTP its requests are POSTs of their own, and its samples
+go on when the exchange that they came from is over."""
 
 
 class ToServer(msgspec.Struct, frozen=True):
@@ -75,6 +80,9 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     by ending this attempt with `Deferred` and being started again with the answer (2026-07-28); or not at all."""
     given: Mapping[str, bytes] = {}
     """What was answered before, by `Deferred.key`: JSON of each ``ElicitResult``."""
+    trace: Mapping[str, str] = {}
+    """Trace context of the client's request, where its ``_meta`` has one: ``traceparent``, ``tracestate``, ``baggage``
+    (SEP-414). What the sampling brings along itself goes before it."""
     lane: Lane = None
 
 

@@ -3,7 +3,7 @@
 A session has no states of its own but one: whether sampling requests of a legacy server are taken, which ``initialize``
 settles. On 2026-07-28 everything is settled with each request. Which era a frame is of is seen from the frame alone.
 What is open is with its parts: the client's requests (`Calls`), a legacy server's sampling requests and our questions
-for them (`Taken`), and a modern server's rounds (`Rounds`).
+for them (`Taken`), a modern server's rounds (`Rounds`) and the samplings of its tasks (`Tasking`).
 
 Invariants: a frame that is not about sampling goes through once, as the same object, in order. A frame that cannot be
 read goes through, too. The client gets one response to each of its requests, as far as the server gives one; ids of
@@ -25,10 +25,13 @@ from upcall.gateway.session import _batches
 from upcall.gateway.session._calls import Call, Calls
 from upcall.gateway.session._declaring import in_initialize, in_meta, version_of
 from upcall.gateway.session._names import Names
+from upcall.gateway.session._progress import PROGRESS, Progress
 from upcall.gateway.session._round import SAMPLING
 from upcall.gateway.session._rounds import Rounds
 from upcall.gateway.session._taken import Taken
+from upcall.gateway.session._tasking import LISTEN, NOTICE, TASKS, Tasking
 from upcall.gateway.session.actions import Action, Lane, Outcome, ToClient, ToServer
+from upcall.gateway.session.tasks import Tasks
 from upcall.gateway.session.terms import Terms
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ class Session:
         sealer: Seals what the client keeps between two rounds.
         principal: Who the client is, as the transport knows it; sealed states open for the same one alone.
         now: The time, in seconds since the epoch.
+        tasks: What is known of the server's tasks, where several sessions of it share that; else one has its own.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Session:
         *,
         principal: str = "",
         now: Callable[[], float] = time.time,
+        tasks: Tasks | None = None,
     ) -> None:
         self._terms = terms
         self._takes = False
@@ -68,6 +73,9 @@ class Session:
         self._calls = Calls()
         self._taken = Taken(self._calls, self._names)
         self._rounds = Rounds(self._calls, self._names, sealer, principal, now)
+        own = Tasks(now=now) if tasks is None else tasks
+        self._tasking = Tasking(self._calls, self._names, own, principal, now)
+        self._progress = Progress()
 
     @property
     def open(self) -> int:
@@ -104,7 +112,15 @@ class Session:
     def answered(self, number: int, outcome: Outcome) -> list[Action]:
         """The outcome of a `Sample`. One that was stopped meanwhile, or is unknown, changes nothing."""
         found = self._taken.answered(number, outcome)
+        if found is None:
+            found = self._tasking.answered(number, outcome)
         return self._rounds.answered(number, outcome) if found is None else found
+
+    def beat(self) -> list[Action]:
+        """Signs of life, for calls that wait for samples: progress, for a client that asked for it with a
+        ``progressToken``. To be called every few seconds while samples are under way."""
+        waiting = {id(call) for call in (*self._rounds.held, *self._taken.around)}
+        return [told for call in self._calls if id(call) in waiting for told in self._progress.beat(call)]
 
     def elicit(self, number: int, question: int, params: bytes) -> list[Action]:
         """Ask the client, for a sample that asks ``inline``; the answer comes as `Elicited`.
@@ -131,6 +147,7 @@ class Session:
                     self._calls.close(call)
         if lane is None:
             found += self._taken.client_gone()
+            found += self._tasking.ended()
         return found
 
     def server_gone(self, reason: str, lane: Lane = None) -> list[Action]:
@@ -148,7 +165,7 @@ class Session:
         found = self._taken.gone(lane, ended)
         for call in ended:
             found += self._rounds.failed(call, error)
-        return found
+        return found if lane is not None else found + self._tasking.ended()
 
     def _client_message(self, frame: bytes, lane: Lane) -> list[Action]:
         envelope = frames.peek(frame)
@@ -167,12 +184,18 @@ class Session:
             return [ToServer(frame, lane)]
         call = Call(id, lane, method, frame, id)
         self._calls.add(call)
+        if self._progress and b"progressToken" in frame:
+            self._progress.opened(call)
         if b"clientCapabilities" in frame:
             declared = in_meta(frame, envelope.params, self._terms())
             if declared is not None:
                 call.frame, call.version, call.modern = declared.frame, declared.version, True
                 call.ours, call.deferrable = declared.ours, declared.elicits
                 self._version = declared.version or self._version
+                if call.ours and method in TASKS:
+                    found = self._tasking.opened(call)
+                    if found is not None:
+                        return found
                 return self._rounds.opened(call)
         elif method == "initialize":
             started = in_initialize(frame, envelope.params, self._terms())
@@ -203,10 +226,22 @@ class Session:
             if method == _CANCELLED and self._taken and isinstance(envelope.params, Raw):
                 found = self._taken.cancelled(frames.request_id(envelope.params))
                 return [ToClient(frame, lane)] if found is None else found
+            if method == PROGRESS and isinstance(envelope.params, Raw):
+                self._progress.told(envelope.params)
+            elif method == NOTICE and isinstance(envelope.params, Raw):
+                return self._noticed(frame, envelope.params, lane)
         elif method == SAMPLING and self._takes and id is not None:
             return self._taken.take(
                 frame, envelope, lane, version=self._version, elicits=self._elicits, replays=self._replays
             )
+        return [ToClient(frame, lane)]
+
+    def _noticed(self, frame: bytes, params: Raw, lane: Lane) -> list[Action]:
+        for call in self._calls:
+            if call.method == LISTEN and call.ours and lane in (None, call.lane):
+                built, found = self._tasking.noticed(call, frame, params)
+                if built is not frame or found:
+                    return [ToClient(built, lane), *found]
         return [ToClient(frame, lane)]
 
     def _server_response(self, frame: bytes, envelope: Envelope, lane: Lane) -> list[Action]:
@@ -217,7 +252,10 @@ class Session:
         if call is None:
             return [] if self._rounds.is_late(id, lane) else [ToClient(frame, lane)]
         if call.modern:
-            return self._rounds.responded(call, frame, envelope)
+            if not call.ours or (call.method != "tools/call" and call.method != "tasks/get"):
+                return self._rounds.responded(call, frame, envelope)
+            frame, found = self._tasking.responded(call, frame, envelope)
+            return [*self._rounds.responded(call, frame, envelope), *found]
         self._calls.close(call)
         if call.method == "initialize":
             self._version = version_of(envelope.result) or self._version

@@ -16,6 +16,7 @@ from upcall.gateway.performing import Elicit
 from upcall.gateway.sealing import Sealer
 from upcall.gateway.session.actions import Outcome, Refused, Sample
 from upcall.gateway.session.session import Session
+from upcall.gateway.session.tasks import Tasks
 from upcall.gateway.session.terms import Terms
 from upcall.gateway.settings import Settings
 from upcall.gateway.stdio.child import Child
@@ -70,7 +71,7 @@ def session_for(name: str, read: Callable[[], Settings]) -> tuple[Session, Answe
         answering = Answering(read(), name)
         terms = FollowedTerms(answering)
         terms()  # reads the policy while the server starts
-        return Session(terms, answering.sealer()), answering
+        return Session(terms, answering.sealer(), tasks=Tasks(name)), answering
     except UpcallError as error:
         _log.error("%s answers no sampling until it is restarted: %s", name, _told(error))
         closed = Terms(server=name, allowed=False)

@@ -1,0 +1,107 @@
+"""What is known of a server's tasks, beyond one poll (tasks extension, SEP-2663).
+
+A sampling of a task is *unknown* until a result of the server shows it, then *asked*, then *answered*, each by its key,
+which the server uses once in the life of a task. A task is *open*, then *refused* or *closed*: nothing of it is asked
+any more.
+
+Invariants: a task is its principal's alone; the same id of somebody else is another task. What was asked is not asked
+again, whichever connection of this process polls, unless its asking was stopped before there was an answer. What nobody
+has looked at for an hour is forgotten, and so is what was looked at longest ago when there is too much.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+__all__ = ["Asked", "Task", "Tasks"]
+
+_LIFETIME: Final = 3600.0
+_MOST: Final = 4096
+
+
+class Asked(msgspec.Struct, eq=False):
+    """One sampling of a task."""
+
+    answer: Raw | None = None
+    """The ``CreateMessageResult``."""
+    sent: float = 0.0
+    """When the server was told last, in seconds since the epoch."""
+
+
+class Task(msgspec.Struct, eq=False):
+    """One task."""
+
+    id: str
+    label: str
+    """As `Sample.call`."""
+    method: str
+    name: str
+    arguments: bytes | None
+    """Of the client's request that became a task, where this process has seen it."""
+    asked: dict[str, Asked] = {}
+    round: int = 0
+    """Results so far that showed something new to ask."""
+    seen: bytes = b"{}"
+    """The last result of the server, without its requests."""
+    refused: bytes | None = None
+    """What the client gets instead of a result of the server."""
+    closed: bool = False
+    """The client has cancelled it."""
+    at: float = 0.0
+
+
+class Tasks:
+    """Those of one server. Sessions of the same server share it.
+
+    Args:
+        server: Our name for the server.
+        now: The time, in seconds since the epoch.
+    """
+
+    def __init__(self, server: str = "", now: Callable[[], float] = time.time) -> None:
+        self._server = server
+        self._now = now
+        self._tasks: OrderedDict[tuple[str, str], Task] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def get(self, principal: str, id: str) -> Task | None:
+        """The task, if it is known."""
+        found = self._tasks.get((principal, id))
+        if found is not None:
+            found.at = self._now()
+            self._tasks.move_to_end((principal, id))
+        return found
+
+    def known(
+        self, principal: str, id: str, *, method: str = "tasks/get", name: str = "", arguments: bytes | None = None
+    ) -> Task:
+        """The task, known from now on."""
+        found = self.get(principal, id)
+        if found is None:
+            import hashlib  # only servers with tasks pay for loading it
+
+            label = hashlib.sha256("\0".join((self._server, principal, id)).encode("utf-8", "surrogatepass"))
+            found = Task(id, label.hexdigest()[:24], method, name or id, arguments, at=self._now())
+            self._tasks[principal, id] = found
+            self._sweep()
+        return found
+
+    def forget(self, principal: str, id: str) -> None:
+        """It has come to its end."""
+        self._tasks.pop((principal, id), None)
+
+    def _sweep(self) -> None:
+        oldest = self._now() - _LIFETIME
+        while self._tasks:
+            key, first = next(iter(self._tasks.items()))
+            if first.at >= oldest and len(self._tasks) <= _MOST:
+                break
+            del self._tasks[key]

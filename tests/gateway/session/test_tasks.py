@@ -1,0 +1,293 @@
+"""Sampling of a modern server's tasks: transcripts by the schema of the tasks extension (SEP-2663)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.gateway.session.talk import (
+    ANSWER,
+    FORM,
+    KEY,
+    SAMPLING,
+    Talk,
+    call,
+    meta,
+    sample,
+    stopped,
+    to_client,
+    to_server,
+    written,
+)
+from upcall.errors import SamplingRefused
+from upcall.gateway.sealing import Sealer
+from upcall.gateway.session import APART, Action, Answered, Refused, Sample, Session, Tasks, Terms, ToClient, ToServer
+
+EXTENSION: dict[str, Any] = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+STATE = {"createdAt": "2026-08-01T00:00:00Z", "lastUpdatedAt": "2026-08-01T00:00:01Z", "ttlMs": 60000}
+
+
+def about(id: Any, method: str = "tasks/get", task: str = "t-1", **params: Any) -> dict[str, Any]:
+    return {
+        "jsonrpc": "2.0",
+        "id": id,
+        "method": method,
+        "params": {"taskId": task, "_meta": meta(**EXTENSION), **params},
+    }
+
+
+def state(status: str = "input_required", *, task: str = "t-1", **more: Any) -> dict[str, Any]:
+    requests = more.pop("requests", None)
+    body = {"resultType": "complete", "taskId": task, "status": status, **STATE, **more}
+    return {**body, "inputRequests": requests} if requests is not None else body
+
+
+def result(id: Any, body: dict[str, Any]) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "result": body}
+
+
+def poll(talk: Talk, id: Any, **requests: Any) -> tuple[dict[str, Any], list[Action]]:
+    """The client polls, the server shows these requests: what the client gets, and what else is to be done."""
+    talk.client(about(id))
+    first, *rest = talk.server(result(id, state(requests=requests)))
+    assert isinstance(first, ToClient)
+    got = json.loads(first.frame)
+    assert got["id"] == id
+    return got["result"], rest
+
+
+def update(actions: list[Action]) -> dict[str, Any]:
+    assert [action.lane for action in actions if isinstance(action, ToServer)] == [APART]
+    message = to_server(actions)
+    assert message["method"] == "tasks/update"
+    params: dict[str, Any] = message["params"]
+    return params
+
+
+def test_a_task_that_waits_for_sampling_alone_works_for_the_client_and_is_told_the_answer() -> None:
+    talk = Talk()
+    shown, rest = poll(talk, 1, k=SAMPLING)
+    assert shown == state("working")
+    asked = sample(rest)
+    assert (asked.request_id, asked.batch, asked.round, asked.lane) == ("k", 1, 1, APART)
+    assert json.loads(asked.params) == SAMPLING["params"]
+    assert talk.session.open == 0
+    told = update(talk.answer(asked))
+    own = meta(**EXTENSION, sampling={"tools": {}})
+    del own["progressToken"]
+    assert told == {"_meta": own, "taskId": "t-1", "inputResponses": {"k": ANSWER}}
+
+
+def test_the_servers_word_on_our_update_reaches_nobody() -> None:
+    talk = Talk()
+    _, rest = poll(talk, 1, k=SAMPLING)
+    message = to_server(talk.answer(sample(rest)))
+    assert talk.server(result(message["id"], {"resultType": "complete"})) == []
+    assert talk.server({"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32602, "message": "no"}}) == []
+
+
+def test_what_the_client_has_to_answer_stays_and_so_does_the_status() -> None:
+    shown, rest = poll(Talk(), 1, k=SAMPLING, f=FORM)
+    sample(rest)
+    assert shown == state(requests={"f": FORM})
+
+
+def test_several_samplings_of_one_result_are_told_together() -> None:
+    talk = Talk()
+    _, rest = poll(talk, 1, a=SAMPLING, b=SAMPLING)
+    one, other = [action for action in rest if isinstance(action, Sample)]
+    assert (one.batch, other.batch, one.call) == (2, 2, other.call)
+    assert talk.answer(other) == []
+    assert update(talk.answer(one))["inputResponses"] == {"a": ANSWER, "b": ANSWER}
+
+
+def test_a_poll_while_a_sample_is_under_way_asks_nothing_twice() -> None:
+    talk = Talk()
+    _, rest = poll(talk, 1, k=SAMPLING)
+    asked = sample(rest)
+    assert poll(talk, 2, k=SAMPLING) == (state("working"), [])
+    shown, more = poll(talk, 3, k=SAMPLING, new=SAMPLING)
+    assert shown == state("working")
+    assert (sample(more).request_id, sample(more).round, sample(more).call) == ("new", 2, asked.call)
+
+
+def test_an_answer_that_the_server_still_waits_for_is_sent_again_after_a_while_and_not_asked_again() -> None:
+    talk = Talk()
+    _, rest = poll(talk, 1, k=SAMPLING)
+    talk.answer(sample(rest))
+    assert poll(talk, 2, k=SAMPLING) == (state("working"), [])
+    talk.time += 11
+    shown, again = poll(talk, 3, k=SAMPLING)
+    assert (shown, update(again)["inputResponses"]) == (state("working"), {"k": ANSWER})
+    assert poll(talk, 4, k=SAMPLING)[1] == []
+
+
+def test_a_refusal_cancels_the_task_and_the_client_learns_why_whenever_it_asks() -> None:
+    talk = Talk()
+    _, rest = poll(talk, 1, a=SAMPLING, b=SAMPLING)
+    one, other = [action for action in rest if isinstance(action, Sample)]
+    first, *last = talk.refuse(one, SamplingRefused("Not today."))
+    assert stopped([first]) == [other.number]
+    message = to_server(last)
+    assert (message["method"], message["params"]["taskId"]) == ("tasks/cancel", "t-1")
+    assert talk.server(result(message["id"], {"resultType": "complete"})) == []
+    why = {"resultType": "complete", "content": [{"type": "text", "text": "Not today."}], "isError": True}
+    for id in (2, 3):
+        assert to_client(talk.client(about(id))) == result(id, state("completed", result=why))
+    assert talk.session.open == 0
+
+
+def test_a_task_that_ended_stops_its_samples_and_is_forgotten() -> None:
+    talk = Talk()
+    _, rest = poll(talk, 1, k=SAMPLING)
+    talk.client(about(2))
+    done = result(2, state("failed", error={"code": 1, "message": "gone"}))
+    told, *more = talk.server(done)
+    assert isinstance(told, ToClient)
+    assert json.loads(told.frame) == done
+    assert stopped(more) == [sample(rest).number]
+    assert talk.answer(sample(rest)) == []
+
+
+def test_a_client_that_cancels_a_task_stops_its_samples() -> None:
+    talk = Talk()
+    _, rest = poll(talk, 1, k=SAMPLING)
+    stop, went = talk.client(about(2, "tasks/cancel"))
+    assert stopped([stop]) == [sample(rest).number]
+    assert isinstance(went, ToServer)
+    assert poll(talk, 3, k=SAMPLING, more=SAMPLING) == (state("working"), [])
+
+
+def test_a_sample_is_told_the_tool_that_became_the_task() -> None:
+    talk = Talk()
+    talk.client(call(1, _meta=meta(**EXTENSION)))
+    made = written(result(1, {**state("working"), "resultType": "task"}))
+    assert talk.session.from_server(made) == [ToClient(made, None)]
+    asked = sample(poll(talk, 2, k=SAMPLING)[1])
+    assert (asked.method, asked.name, asked.arguments) == ("tools/call", "archive", b'{"n": 1}')
+
+
+def test_a_notification_of_a_subscribed_task_is_treated_like_a_poll() -> None:
+    talk = Talk()
+    listen = about(1, "subscriptions/listen")
+    listen["params"] = {"_meta": meta(**EXTENSION), "notifications": {"taskIds": ["t-1"]}}
+    talk.client(listen)
+    notice = {"jsonrpc": "2.0", "method": "notifications/tasks"}
+    shown = {key: value for key, value in state(requests={"k": SAMPLING}).items() if key != "resultType"}
+    told, asked = talk.server({**notice, "params": {**shown, "_meta": {"x/y": 1}}})
+    assert isinstance(asked, Sample)
+    assert isinstance(told, ToClient)
+    params = json.loads(told.frame)["params"]
+    assert (params["status"], params["_meta"], "inputRequests" in params) == ("working", {"x/y": 1}, False)
+    foreign = written({**notice, "params": {**shown, "taskId": "t-2"}})
+    assert talk.session.from_server(foreign) == [ToClient(foreign, None)]
+    talk.refuse(asked)
+    told = talk.server({**notice, "params": {**shown, "status": "cancelled", "_meta": {"x/y": 2}}})[0]
+    assert isinstance(told, ToClient)
+    params = json.loads(told.frame)["params"]
+    assert (params["status"], params["result"]["isError"], params["_meta"]) == ("completed", True, {"x/y": 2})
+    assert "resultType" not in params
+
+
+@pytest.mark.parametrize("terms", [{"answers": "client"}, {"allowed": False}])
+def test_samplings_of_a_task_pass_where_the_client_answers(terms: dict[str, Any]) -> None:
+    talk = Talk(**terms)
+    talk.client(about(1))
+    frame = written(result(1, state(requests={"k": SAMPLING})))
+    assert talk.session.from_server(frame) == [ToClient(frame, None)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        state("working"),
+        state(requests={"f": FORM}),
+        state(requests={}),
+        {**state(), "inputRequests": 7},
+        {**state(requests={"k": SAMPLING}), "status": 7},
+        [],
+        None,
+    ],
+)
+def test_a_result_without_samplings_is_the_same_frame(body: Any) -> None:
+    talk = Talk()
+    talk.client(about(1))
+    frame = written(result(1, body))
+    assert talk.session.from_server(frame) == [ToClient(frame, None)]
+
+
+def shared(tasks: Tasks, principal: str) -> Session:
+    terms = Terms(server="logs")
+    return Session(lambda: terms, Sealer([KEY], "logs"), principal=principal, now=lambda: 0.0, tasks=tasks)
+
+
+def polled(session: Session) -> list[Action]:
+    session.from_client(written(about(1)), "post")
+    return session.from_server(written(result(1, state(requests={"k": SAMPLING}))), "post")[1:]
+
+
+def test_sessions_of_one_server_ask_once_and_each_principal_has_its_own_task() -> None:
+    tasks = Tasks("logs", now=lambda: 0.0)
+    first = shared(tasks, "alice")
+    asked = sample(polled(first))
+    assert polled(shared(tasks, "alice")) == []
+    other = sample(polled(shared(tasks, "bob")))
+    assert other.call != asked.call
+    update(first.answered(asked.number, Answered(written(ANSWER))))
+    assert polled(shared(tasks, "alice")) == []
+
+
+def test_a_refusal_counts_in_every_session() -> None:
+    tasks = Tasks("logs", now=lambda: 0.0)
+    first = shared(tasks, "alice")
+    first.answered(sample(polled(first)).number, Refused(SamplingRefused("No.")))
+    later = shared(tasks, "alice").from_client(written(about(9)), "post")
+    assert to_client(later)["result"]["result"]["isError"] is True
+
+
+def test_what_a_connection_leaves_unanswered_is_asked_again_by_the_next() -> None:
+    tasks = Tasks("logs", now=lambda: 0.0)
+    first = shared(tasks, "alice")
+    asked = sample(polled(first))
+    assert stopped(first.client_gone()) == [asked.number]
+    assert first.answered(asked.number, Answered(written(ANSWER))) == []
+    sample(polled(shared(tasks, "alice")))
+
+
+def test_an_answer_that_was_not_told_yet_when_a_connection_ended_is_told_by_the_next() -> None:
+    tasks = Tasks("logs", now=lambda: 0.0)
+    first = shared(tasks, "alice")
+    first.from_client(written(about(1)), "post")
+    _, a, b = first.from_server(written(result(1, state(requests={"a": SAMPLING, "b": SAMPLING}))), "post")
+    assert isinstance(a, Sample)
+    assert isinstance(b, Sample)
+    first.answered(a.number, Answered(written(ANSWER)))
+    first.server_gone("over")
+    second = shared(tasks, "alice")
+    second.from_client(written(about(1)), "post")
+    _, told, again = second.from_server(written(result(1, state(requests={"a": SAMPLING, "b": SAMPLING}))), "post")
+    assert update([told])["inputResponses"] == {"a": ANSWER}
+    assert isinstance(again, Sample)
+    assert again.request_id == "b"
+
+
+def test_a_call_that_ends_takes_no_sample_of_a_task_with_it() -> None:
+    session = shared(Tasks("logs"), "alice")
+    asked = sample(polled(session))
+    assert session.client_gone("post") == []
+    assert session.server_gone("over", "post") == []
+    update(session.answered(asked.number, Answered(written(ANSWER))))
+
+
+def test_what_nobody_looks_at_is_forgotten_after_an_hour() -> None:
+    at = 0.0
+    tasks = Tasks("logs", now=lambda: at)
+    tasks.known("", "old")
+    at = 3601.0
+    tasks.known("", "new")
+    assert (len(tasks), tasks.get("", "old")) == (1, None)
+    for number in range(5000):
+        tasks.known("", str(number))
+    assert len(tasks) == 4096
