@@ -48,8 +48,10 @@ def blocks(language: str) -> list[str]:
 def commands() -> list[str]:
     """Every command line of upcall on the pages and in the unit: in blocks, and in prose where it is whole."""
     found = [line.partition("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
-    for page in PAGES.values():
-        found += re.findall(r"`(upcall [a-z][^`…]*)`", page)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    found += re.findall(r"^upcall .*$", readme, re.MULTILINE)
+    for page in (*PAGES.values(), readme):
+        found += re.findall(r"`(upcall [a-z-][^`…]*)`", page)
     found += re.findall(r"^ExecStart=\S*/(upcall .*)$", UNIT, re.MULTILINE)
     found.append(shlex.join(json.loads(re.findall(r"^ENTRYPOINT (.*)$", FILES["Containerfile"], re.MULTILINE)[0])))
     found = [line.removeprefix("opentelemetry-instrument ") for line in found]
