@@ -328,6 +328,14 @@ async def test_a_call_whose_sampling_is_refused_says_why(tmp_path: Path) -> None
     assert (called.samples[0].answered, called.samples[0].reply in called.text) == (False, True)
 
 
+async def test_a_sample_that_waits_for_a_person_when_the_time_is_up_is_told(tmp_path: Path) -> None:
+    file = policy(tmp_path, ECHO.replace('"allow"', '"ask"') + '[approval]\nby = "store"\n')
+    found = await examined(peculiar("asking"), policy=file, store=str(tmp_path / "r.db"))
+    called = await call_through(found, "explain", {"text": "what?"}, dict(os.environ), 1.5)
+    assert (called.fine, called.failed) == (False, "It has no result after 1.5 seconds.")
+    assert [(one.prompt, one.answered) for one in called.samples] == [("what?", False)]
+
+
 async def test_a_server_that_dies_in_the_call_is_told(tmp_path: Path) -> None:
     found = await examined(peculiar("legacy"), policy=policy(tmp_path, ECHO), store=str(tmp_path / "r.db"))
     called = await call_through(found, "add", {}, dict(os.environ), 30.0)

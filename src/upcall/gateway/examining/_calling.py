@@ -146,24 +146,31 @@ class _Watching:
 
     async def answer(self, sample: Sample, elicit: Elicit | None) -> Outcome:
         begun = time.monotonic()
-        outcome = await self.answering.answer(sample, elicit)
-        prompt, model, reply, hint = _last_text(sample.params), "", "", ""
+        try:
+            outcome = await self.answering.answer(sample, elicit)
+        except asyncio.CancelledError:
+            self._saw(sample, begun, False, reply="It was given up before there was an answer.")
+            raise
         if isinstance(outcome, Answered):
             result = msgspec.json.decode(outcome.result)
-            model, reply = str(result.get("model", "")), _text(result.get("content"))
+            self._saw(sample, begun, True, model=str(result.get("model", "")), reply=_text(result.get("content")))
         elif isinstance(outcome, Refused):
-            reply, hint = outcome.error.message, outcome.error.hint
+            self._saw(sample, begun, False, reply=outcome.error.message, hint=outcome.error.hint)
+        return outcome
+
+    def _saw(
+        self, sample: Sample, begun: float, answered: bool, *, reply: str, model: str = "", hint: str = ""
+    ) -> None:
         self.seen.append(
             Sampled(
-                prompt=self._short(prompt),
-                answered=isinstance(outcome, Answered),
+                prompt=self._short(_last_text(sample.params)),
+                answered=answered,
                 model=model,
                 reply=self._short(reply),
                 hint=hint,
                 seconds=time.monotonic() - begun,
             )
         )
-        return outcome
 
     def _short(self, text: str) -> str:
         text = self._hide(text)

@@ -131,7 +131,7 @@ def _on_wrapping(target: Target, samples: Sequence[Sign], env: Mapping[str, str]
     if target.cannot_wrap:
         yield Finding("note", "wrap", f"`upcall wrap` leaves it as it is: {target.cannot_wrap}.")
     elif not samples:
-        yield Finding("info", "wrap", "not behind the gateway, and nothing shows that it samples")
+        yield Finding("info", "wrap", "not behind the gateway")
     elif target.client in _CAN_SAMPLE:
         yield Finding("info", "wrap", f"not behind the gateway; {target.client} samples by itself")
     elif all(one.sure == "description" for one in samples):

@@ -167,7 +167,7 @@ class HttpLink:
                 return reply
 
         self.statuses: Iterable[int] = statuses
-        self._remote = Remote(Noting(target.url, headers=target.headers), received)
+        self._remote = Remote(Noting(target.url, headers=target.headers), lambda frame, _: received(frame))
 
     def send(self, frame: bytes) -> None:
         self._remote.send(frame)
