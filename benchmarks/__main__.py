@@ -15,7 +15,7 @@ from benchmarks.machine import describe
 from benchmarks.measure import Goal, Outcome
 from benchmarks.report import Report, as_markdown, between_marks
 
-NAMES = ("calls", "parked", "wire", "imports", "store", "host")
+NAMES = ("calls", "parked", "wire", "imports", "store", "host", "gateway")
 _RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -23,7 +23,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run what the command line names; 0, whether goals are met or not: a busy machine is no failure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="upcall beside its peers, in one run.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which ones ({', '.join(NAMES)}); all by default")
-    parser.add_argument("--quick", action="store_true", help="a few minutes for all of them; for a look, not for a verdict")
+    parser.add_argument(
+        "--quick", action="store_true", help="a few minutes for all of them; for a look, not for a verdict"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there, too")
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="put the tables between the marks of that document, too"

@@ -1,4 +1,4 @@
-"""A server process: ``python -m benchmarks.peers.serve PEER stdio|http``. On HTTP its first line is its port."""
+"""A server process: ``python -m benchmarks.peers.serve PEER stdio|http [PORT]``. On HTTP its first line is its port."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import anyio
 from benchmarks.peers import Peer
 
 
-def main(name: str, transport: str) -> None:
+def main(name: str, transport: str, port: str = "0") -> None:
     """Serve until standard input closes (stdio), or until the process is ended (HTTP)."""
     peer: Peer = import_module(f"benchmarks.peers.{name}")
     server = peer.make()
@@ -25,7 +25,8 @@ def main(name: str, transport: str) -> None:
 
     # With its protocol named, because asyncio switches Nagle's algorithm off for such sockets only.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", int(port)))
     # Before the port is told, so that a client that is early waits in the queue.
     listener.listen(128)
     print(listener.getsockname()[1], flush=True)
