@@ -62,7 +62,7 @@ class _WithCommand(click.Command):
     default=20.0,
     show_default=True,
     metavar="SECONDS",
-    help="For each server, from its start to its end; a call has 300 of its own.",
+    help="For each start of a server, of which it may take two; a call has 300.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 def doctor(

@@ -36,7 +36,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     store: str | None = None
     seconds: float = 20.0
-    """For each server, from start to end."""
+    """For each start of a server."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

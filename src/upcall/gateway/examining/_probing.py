@@ -59,11 +59,15 @@ class Probed(msgspec.Struct, kw_only=True):
 
 
 async def probe(target: Target, env: Mapping[str, str], seconds: float) -> Probed:
-    """Look at the server, for so many seconds at most. Nothing is raised but cancellation."""
+    """Look at the server, for so many seconds at each start. Nothing is raised but cancellation."""
     found = Probed()
     try:
         async with asyncio.timeout(seconds):
             await _look(target, env, found, min(_DISCOVERY, seconds / 2))
+        if found.era is Era.LEGACY:
+            async with asyncio.timeout(seconds), _connected(target, env, found) as peer:
+                await _initialize(peer, found, SAMPLING)
+                found.tools_sampling = await _tools(peer, found, SAMPLING)
     except TimeoutError:
         found.trouble = f"It gave no answer to {found.step} within {seconds:g} seconds."
         found.remedy = "Run its command by hand; `--timeout` gives it longer."
@@ -90,10 +94,6 @@ async def _look(target: Target, env: Mapping[str, str], found: Probed, patience:
             raise
         found.trouble = ""
         await _first(target, env, found, None)
-    if found.era is Era.LEGACY:
-        async with _connected(target, env, found) as peer:
-            await _initialize(peer, found, SAMPLING)
-            found.tools_sampling = await _tools(peer, found, SAMPLING)
 
 
 async def _first(target: Target, env: Mapping[str, str], found: Probed, patience: float | None) -> None:
