@@ -1,7 +1,4 @@
-"""FastMCP 4's proxy in front of another server: ``python fastmcp4_proxy.py stdio|http URL``, or with a command instead.
-
-On HTTP it prints its address.
-"""
+"""FastMCP 4's proxy on stdio, in front of another server: ``python fastmcp4_proxy.py stdio COMMAND [ARGS]...``."""
 
 from __future__ import annotations
 
@@ -10,18 +7,13 @@ import sys
 
 from fastmcp.client.transports import StdioTransport
 from fastmcp.server import create_proxy
-from tests.conformance.serving import serve
 
 
-def main(transport: str, place: str, *args: str) -> None:
-    """Serve until stopped."""
-    behind = place if place.startswith("http") else StdioTransport(place, list(args), env=dict(os.environ))
-    proxy = create_proxy(behind, name="proxy")
-    if transport == "http":
-        serve(proxy.http_app(path="/mcp"))
-    else:
-        proxy.run("stdio", show_banner=False)
+def main(command: str, *args: str) -> None:
+    """Serve until standard input closes."""
+    behind = StdioTransport(command, list(args), env=dict(os.environ))
+    create_proxy(behind, name="proxy").run("stdio", show_banner=False)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[2:])
