@@ -23,7 +23,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from tests.cli.commands import SERVER, UPCALL, environment, model_of, says
 from tests.models.facade import Facade
 from upcall.cli import main
-from upcall.gateway import sealing
+from upcall.gateway import performing, sealing
 from upcall.gateway.http import app, exchange, guards, hosting, listening, proxying, remote, upstream
 from upcall.gateway.stdio import lines
 from upcall.host import Host
@@ -105,6 +105,8 @@ def test_the_numbers_on_the_page_are_the_codes() -> None:
         "opens for one hour": default(sealing.Sealer, "lifetime") == 3600,
         "| 8 in a process, of one server": default(Host, "max_concurrent") == 8,
         "| connecting to a server | 10 s |": upstream.CONNECT_SECONDS == 10,
+        "| 1,000 | refused |": performing.SAMPLES == 1000,
+        "every five seconds": performing.BEAT == 5,
         "120 seconds by default": parse_policy("").rules_for("any").deadline == 120,
         "a comment every 15 seconds": exchange.BEAT == 15,
         "gives requests five seconds": listening.GRACE_SECONDS == 5,

@@ -245,6 +245,20 @@ GATEWAY = Group(
             + tests_in(_COMMAND, "a_cancelled_call_ends_the_models_request_within_a_second"),
         ),
         Requirement(
+            "gateway.progress",
+            "SHOULD",
+            "A client that asked for progress has some while a sample is under way; values on a token only rise.",
+            "2025-11-25 and 2026-07-28 ProgressNotificationParams",
+            "gateway",
+            tests_in(
+                "gateway/session/test_beats.py",
+                "a_held_call_has_progress_that_rises_by_next_to_nothing",
+                "a_legacy_call_has_progress_while_its_sample_is_under_way",
+                "no_token_no_progress",
+            )
+            + tests_in(_FORWARDING, "a_client_that_waits_for_a_sample_hears_that_it_is_alive"),
+        ),
+        Requirement(
             "gateway.cancel-by-server",
             "SHOULD",
             "A legacy server can cancel what it asked.",
@@ -455,6 +469,65 @@ GATEWAY = Group(
                 "gateway/test_sharing.py",
                 "two_gateways_share_a_budget_a_record_and_a_policy_that_changes",
                 "many_calls_of_two_gateways_at_once_never_spend_more_than_there_is",
+            ),
+        ),
+        Requirement(
+            "gateway.doctor",
+            "scenario",
+            "It is said of each server of a config which tools sample, whether they may, and what is missing.",
+            _PURPOSE,
+            "gateway",
+            tests_in(
+                "gateway/test_examining.py",
+                "a_tool_that_is_there_only_for_clients_that_can_sample_is_found_in_both_eras",
+                "the_policy_decides_by_the_name_of_the_server",
+                "without_a_policy_the_model_is_what_is_missing",
+                "a_server_that_hangs_costs_its_deadline_and_is_killed",
+            )
+            + tests_in(
+                "cli/test_doctor.py",
+                "every_server_of_a_file_is_examined_and_one_that_crashes_harms_no_other",
+                "a_call_is_made_only_when_it_is_asked_for",
+            ),
+        ),
+        Requirement(
+            "gateway.many-servers",
+            "scenario",
+            "Servers and clients of many makes work through it, with clients that cannot sample.",
+            _PURPOSE,
+            "gateway",
+            tests_in(
+                "interop/gateway/test_servers.py",
+                "its_tools_sample_for_a_client_that_cannot",
+                "what_does_not_sample_is_the_same_as_without_the_gateway",
+            )
+            + tests_in("interop/gateway/test_callers.py", "it_gets_what_the_model_said"),
+        ),
+        Requirement(
+            "gateway.chains",
+            "scenario",
+            "It works behind and in front of other proxies; of two gateways one answers, once.",
+            _PURPOSE,
+            "gateway",
+            tests_in(
+                "interop/gateway/test_chains.py",
+                "of_two_gateways_one_answers_once",
+                "fastmcps_proxy_may_stand_before_the_gateway",
+                "fastmcps_proxy_may_stand_behind_the_gateway",
+            ),
+        ),
+        Requirement(
+            "gateway.operators",
+            "scenario",
+            "What operators are told, and the files they are given, are tried.",
+            _PURPOSE,
+            "gateway",
+            tests_in(
+                "gateway/test_docs.py",
+                "a_command_on_the_pages_is_one",
+                "the_policy_for_deployment_serves_who_has_a_token",
+                "systemd_takes_the_unit",
+                "the_numbers_on_the_page_are_the_codes",
             ),
         ),
         Requirement(

@@ -348,7 +348,12 @@ ROUNDS = Group(
             "Sampling inside `inputRequests` of `tasks/get` is answered by `tasks/update`.",
             "SEP-2663",
             "gateway",
-            pending="gateway: tasks",
+            tests_in(
+                "gateway/session/test_tasks.py",
+                "a_task_that_waits_for_sampling_alone_works_for_the_client_and_is_told_the_answer",
+                "what_the_client_has_to_answer_stays_and_so_does_the_status",
+                "a_refusal_cancels_the_task_and_the_client_learns_why_whenever_it_asks",
+            ),
         ),
     ),
 )

@@ -12,7 +12,6 @@ Level: TypeAlias = Literal["MUST", "SHOULD", "MAY", "attack", "scenario"]
 TO_COME: dict[str, tuple[str, ...]] = {
     "server: replay": ("src/upcall/server/replay*", "src/upcall/server/_replay*"),
     "testing: cassettes": ("src/upcall/testing/*cassette*",),
-    "gateway: tasks": ("src/upcall/gateway/session/*task*",),
     "web": ("src/upcall/web/*.py",),
 }
 """What is not built yet, and by which files one can tell that it is. As soon as one of them is there, rows that wait

@@ -136,7 +136,6 @@ def test_waiting_for_nobody_is_noticed(project: Path) -> None:
 @pytest.mark.parametrize(
     ("pending", "file"),
     [
-        ("gateway: tasks", "src/upcall/gateway/session/_tasks.py"),
         ("web", "src/upcall/web/__init__.py"),
         ("server: replay", "src/upcall/server/_replay.py"),
         ("testing: cassettes", "src/upcall/testing/cassettes.py"),
