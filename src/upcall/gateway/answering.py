@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,17 +125,18 @@ class Answering:
         desk = Desk(sample, elicit, self._turn)
         token = at_desk.set(desk)
         try:
-            completion = await host.answer(
-                decoded(sample.params),
-                server=self._server,
-                version=sample.version,
-                request_id=sample.request_id,
-                during=_during(sample),
-                call=sample.call or None,
-                batch=sample.batch,
-                round=sample.round,
-                counted=self._shared.came_back(sample),
-            )
+            with _traced(sample.trace):
+                completion = await host.answer(
+                    decoded(sample.params),
+                    server=self._server,
+                    version=sample.version,
+                    request_id=sample.request_id,
+                    during=_during(sample),
+                    call=sample.call or None,
+                    batch=sample.batch,
+                    round=sample.round,
+                    counted=self._shared.came_back(sample),
+                )
         except SamplingRefused as error:
             if desk.deferred is not None:
                 self._shared.handed_over(sample, desk.deferred.key)
@@ -243,6 +245,23 @@ def _made(settings: Settings) -> tuple[Host, Store | None]:
 async def _connected(store: Store) -> None:
     with suppress(StoreError):  # whoever needs it meets the same, and says so in a record of their own
         await store.open()
+
+
+@contextmanager
+def _traced(carrier: Mapping[str, str]) -> Iterator[None]:
+    """In the trace of the client's request, so that what is reported from here is part of it. A trace that the sampling
+    itself brings along goes before it. Baggage is left out."""
+    if not carrier:
+        yield
+        return
+    from opentelemetry import context
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    token = context.attach(TraceContextTextMapPropagator().extract(carrier, context.get_current()))
+    try:
+        yield
+    finally:
+        context.detach(token)
 
 
 def _during(sample: Sample) -> ClientRequest | None:

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from upcall.errors import ServerUnavailable
 from upcall.gateway.frames import joined, peek
-from upcall.gateway.http.forwarding import answering_headers
+from upcall.gateway.http.forwarding import VERSION, answering_headers
+from upcall.gateway.http.headers import ToolHeaders, is_modern, repeated, said
 from upcall.gateway.http.responding import Header
 from upcall.gateway.http.upstream import Upstream
 from upcall.gateway.performing import Answers, Frames, Performer
@@ -121,6 +122,25 @@ class Connection:
         result = {"protocolVersion": params["protocolVersion"], "capabilities": {}, "serverInfo": {}}
         self._session.from_server(joined({"jsonrpc": "2.0", "id": "upcall-assumed", "result": result}), None)
 
+    @property
+    def apart(self) -> bool:
+        """Whether samples run for it that no exchange waits for: those of tasks."""
+        return self._performer.apart
+
+    @property
+    def posting(self) -> bool:
+        """Whether frames of no exchange are on their way to the server."""
+        return bool(self._posts)
+
+    async def leave(self) -> None:
+        """The exchange is over: wait until the samples of tasks are through and the server has been told."""
+        try:
+            await self._performer.leave()
+            while self._posts:
+                await asyncio.wait(self._posts)
+        finally:
+            await self.aclose()
+
     async def aclose(self) -> None:
         """Stop what runs for it."""
         self._muted = True
@@ -167,8 +187,13 @@ class Connection:
 
     async def _posted(self, frame: bytes) -> None:
         version = getattr(self._session, "version", None)
+        message = peek(frame)
+        headers = answering_headers(self.headers, version)
+        if message is not None and isinstance(message.method, str) and is_modern(version):
+            about = repeated(said(message.method, message.params or None), ToolHeaders())
+            headers = [*(one for one in headers if one[0].encode() != VERSION), *about.items()]
         try:
-            reply = await self._upstream.request("POST", answering_headers(self.headers, version), frame)
+            reply = await self._upstream.request("POST", headers, frame)
             async with reply:
                 if reply.status >= 400:
                     _log.warning("The server takes no answer: HTTP status %s.", reply.status)
@@ -197,6 +222,7 @@ class Connections:
         self._now = now
         self._kept: OrderedDict[str, Connection] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -233,6 +259,15 @@ class Connections:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
+    async def release(self, connection: Connection) -> None:
+        """One that is not kept is over. What runs in it for tasks goes on."""
+        if not (connection.apart or connection.posting):
+            await connection.aclose()
+            return
+        task = asyncio.create_task(connection.leave(), name="upcall tasks")
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
     def _sweep(self) -> None:
         oldest = self._now() - self._idle_seconds
         for id, connection in list(self._kept.items())[: max(2, len(self._kept) - self._cap)]:
@@ -243,8 +278,10 @@ class Connections:
         """Stop what runs for all of them."""
         for id in list(self._kept):
             self.forget(id)
-        while self._closing:
-            await asyncio.wait(self._closing)
+        for task in self._leaving:
+            task.cancel()
+        while ending := self._closing | self._leaving:
+            await asyncio.wait(ending)
 
 
 def _is_request(frame: bytes) -> bool:

@@ -88,7 +88,8 @@ class Exchange:
             frame: One message.
             sought: It belongs here; else it goes only where events are open. ``False`` when it cannot go here.
         """
-        if self._over or not (self._begun or (sought and _is_response(frame))):
+        takes = self._begun or (sought and (_is_response(frame) or (self._held and self._takes_events)))
+        if self._over or not takes:
             return False
         self._to_client.append(frame)
         self._changed.set()
@@ -167,6 +168,8 @@ class Exchange:
             if self._to_server:
                 await self._ask(self._to_server.popleft())
             elif self._to_client:
+                if not self._begun and not _is_response(self._to_client[0]):
+                    await self._begin(200, _EVENTS)
                 if self._begun:
                     await self._flush()
                 else:
@@ -190,6 +193,10 @@ class Exchange:
     def _waits(self) -> bool:
         """Whether samples may still say something here: those of its own connection, or what its answer asked for."""
         return self._connection.under_way > 0 and (self._held or self._connection.id is None)
+
+    @property
+    def _takes_events(self) -> bool:
+        return b"text/event-stream" in self._request.fields.get(b"accept", b"")
 
     async def _ask(self, frame: bytes) -> None:
         try:
@@ -280,7 +287,7 @@ class Exchange:
             async with asyncio.timeout(BEAT):
                 await self._changed.wait()
         except TimeoutError:
-            if not self._begun and b"text/event-stream" not in self._request.fields.get(b"accept", b""):
+            if not self._begun and not self._takes_events:
                 return
             if not self._begun:
                 await self._begin(200, _EVENTS)
@@ -290,7 +297,7 @@ class Exchange:
         """Pass on what is none of ours, as it comes."""
         headers = response_headers(reply.headers)
         length = reply.header("Content-Length")
-        if length is not None:
+        if length is not None and reply.status not in (204, 304):  # these have no body, whatever they say
             headers.append((b"content-length", length.encode("latin-1")))
         await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
         self._begun = True

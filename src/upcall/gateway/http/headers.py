@@ -35,7 +35,8 @@ __all__ = [
 LEGACY_VERSIONS: Final = frozenset({"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"})
 """Those with an ``initialize``."""
 HEADER_MISMATCH: Final = -32020
-_NAMED: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_TASKS: Final = ("tasks/get", "tasks/update", "tasks/cancel")
+_NAMED: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri", **dict.fromkeys(_TASKS, "task")}
 _STATUS: Final = {-32700: 400, -32600: 400, -32602: 400, HEADER_MISMATCH: 400, -32021: 400, -32022: 400, -32601: 404}
 _PLAIN: Final = re.compile(r"[\x20-\x7e]*")
 _WRAPPED: Final = re.compile(r"=\?base64\?(.*)\?=")
@@ -80,7 +81,7 @@ class Said(msgspec.Struct, frozen=True):
     version: str | None = None
     """``_meta``'s protocol version; ``None`` on earlier revisions."""
     name: str | None = None
-    """Of its tool or prompt, or its URI."""
+    """Of its tool or prompt, or its URI, or the id of its task."""
     arguments: bytes = b""
     """JSON of a tool's ``arguments``."""
 
@@ -93,6 +94,7 @@ class _Params(msgspec.Struct):
     meta: _Meta | None = msgspec.field(name="_meta", default=None)
     name: Any = None
     uri: Any = None
+    task: Any = msgspec.field(name="taskId", default=None)
     arguments: msgspec.Raw = msgspec.Raw(b"")
 
 
@@ -183,7 +185,7 @@ def mismatch(said: Said, headers: Iterable[tuple[bytes, bytes]], tools: ToolHead
         if raw.startswith(b"mcp-"):
             values.setdefault(raw.decode("latin-1"), []).append(value.decode("latin-1"))
     expected = {"mcp-protocol-version": said.version, "mcp-method": said.method}
-    if said.name is not None:
+    if said.name is not None and (said.method not in _TASKS or "mcp-name" in values):  # an extension's rule
         expected["mcp-name"] = said.name
     for name, wanted in expected.items():
         got = values.get(name, [])

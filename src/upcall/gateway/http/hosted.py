@@ -228,6 +228,7 @@ class SharedServer(Hosted):
         super().__init__(principal, idle_seconds)
         self._connect = connect
         self._exchanges: set[_Exchange] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
         self.many: Multiplexer[_Exchange] = Multiplexer()
         self.tools = tools
 
@@ -256,6 +257,7 @@ class SharedServer(Hosted):
         exchange = _Exchange(self, method)
         exchange.performer = Performer(*self._connect(), exchange.send)
         self._exchanges.add(exchange)
+        complete = False
         with self:
             try:
                 exchange.performer.from_client(frame)
@@ -263,13 +265,30 @@ class SharedServer(Hosted):
                 sent = await reply_events(
                     exchange.stream, receive, send, json_status=_status, on_progress=exchange.sent_some
                 )
-                if not sent.complete:
+                complete = sent.complete
+                if not complete:
                     exchange.performer.client_gone()
             finally:
-                self._exchanges.discard(exchange)
-                for cancelled in self.many.gone(exchange):
-                    self.process.send(cancelled)
-                await exchange.performer.aclose()
+                if complete and exchange.performer.apart:
+                    task = asyncio.create_task(self._leave(exchange), name="upcall tasks")
+                    self._leaving.add(task)
+                    task.add_done_callback(self._leaving.discard)
+                else:
+                    await self._end(exchange, cancel=not complete)
+
+    async def _leave(self, exchange: _Exchange) -> None:
+        with self:  # the server is in use while samples of its tasks run
+            try:
+                await exchange.performer.leave()
+            finally:
+                await self._end(exchange, cancel=False)
+
+    async def _end(self, exchange: _Exchange, *, cancel: bool) -> None:
+        self._exchanges.discard(exchange)
+        if cancel:
+            for cancelled in self.many.gone(exchange):
+                self.process.send(cancelled)
+        await exchange.performer.aclose()
 
 
 class _Exchange:

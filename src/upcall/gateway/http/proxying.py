@@ -106,7 +106,7 @@ class Proxy:
             if opened is not None:
                 opened.set()
             if connection.id is None:
-                await connection.aclose()
+                await self._kept.release(connection)
             elif ended:  # not before: what the server said to it has to go through its session
                 self._kept.forget(connection.id)
 

@@ -16,6 +16,7 @@ from upcall.gateway.http.proxying import Proxy
 from upcall.gateway.http.upstream import Upstream as Server
 from upcall.gateway.performing import Answers, Frames
 from upcall.gateway.session.session import Session
+from upcall.gateway.session.tasks import Tasks
 from upcall.gateway.settings import Serving, Settings, Upstream
 from upcall.gateway.stdio.serving import FollowedTerms
 
@@ -98,10 +99,10 @@ async def serve_async(
 def connect_for(answering: Answering, name: str) -> Callable[[str], tuple[Frames, Answers]]:
     """Makes the session of each connection to the server of this name, and what answers its samples."""
     mine = answering.of(name)
-    terms, sealer = FollowedTerms(mine), mine.sealer()
+    terms, sealer, tasks = FollowedTerms(mine), mine.sealer(), Tasks(name)
 
     def connect(principal: str) -> tuple[Frames, Answers]:
-        return Session(terms, sealer, principal=principal), answering.of(name)
+        return Session(terms, sealer, principal=principal, tasks=tasks), answering.of(name)
 
     return connect
 
