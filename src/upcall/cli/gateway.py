@@ -112,6 +112,8 @@ def gateway(command: tuple[str, ...], upstream: str | None, listen: str | None, 
                                the server speaks standard input and output, clients speak HTTP
       upcall gateway --listen 127.0.0.1:9000
                                all servers of the policy file, each at /NAME/mcp
+      upcall gateway
+                               the same, where the policy file says on what to listen
 
     Everything it has to say goes to standard error. When the policy cannot be used, it says so and lets everything
     but sampling through; with --listen it does not start. The exit code is the server's, 128 + n when signal n ended
@@ -160,6 +162,11 @@ def _without(private: Sequence[str]) -> dict[str, str] | None:
     return {name: value for name, value in os.environ.items() if name not in private}
 
 
+def _own(options: dict[str, Any], settings: Settings) -> Sequence[str]:
+    """Variables with secrets of the gateway itself, which a server has no use for."""
+    return [*filter(None, (options["token_env"], options["ssl_keyfile_password_env"])), *settings.own_variables]
+
+
 def _between_pipes(child: Child, command: Sequence[str], options: dict[str, Any]) -> int:
     from upcall.gateway.naming import name_of_command
     from upcall.gateway.stdio.serving import serve
@@ -197,7 +204,9 @@ def _over_http(listen: str, command: Sequence[str], url: str | None, options: di
         only = Upstream(name=_named(options["name"], name_of_url(url)), url=url, headers=_headers(options))
     elif command:
         name = _named(options["name"], name_of_command(command))
-        only = Upstream(name=name, argv=tuple(command), env=_without(options["private_env"]))
+        only = Upstream(
+            name=name, argv=tuple(command), env=_without((*options["private_env"], *_own(options, settings)))
+        )
     elif not serving.upstreams:
         raise ConfigurationError(
             "There is no server to serve.",
@@ -232,7 +241,8 @@ def _listen_of_policy(options: dict[str, Any]) -> str:
 
 def _check_url(url: str) -> None:
     try:
-        fit = urlsplit(url).scheme in ("http", "https") and bool(urlsplit(url).hostname)
+        parts = urlsplit(url)
+        fit = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         fit = False
     if not fit:
@@ -263,5 +273,9 @@ def _named(given: str | None, derived: str) -> str:
 def _say_to_stderr() -> None:
     import logging
 
+    from upcall.cli._log_lines import LogLines
+
     verbose = click.get_current_context().find_root().params.get("verbose")
-    logging.basicConfig(format="upcall gateway: %(message)s", level=logging.INFO if verbose else logging.WARNING)
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogLines("upcall gateway: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO if verbose else logging.WARNING)

@@ -53,7 +53,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """All that ``argv`` gets as its environment; ``None`` for ours."""
 
     def __repr__(self) -> str:
-        return f"Upstream({self.name!r}, {self.url or self.argv!r})"
+        return f"Upstream({self.name!r})"  # an address, or arguments, may hold secrets
 
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +103,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def file(self) -> str | None:
         """Path of the policy file."""
         return self.current.file
+
+    @property
+    def own_variables(self) -> frozenset[str]:
+        """Environment variables that hold secrets of the gateway itself, as the policy names them."""
+        entry = self.current.gateway
+        headers = (variable for one in entry.upstream.values() for variable in one.headers_env.values())
+        named = (entry.state_key_env, entry.token_env, *entry.principals.values(), *headers)
+        return frozenset(name for name in named if name is not UNSET)
 
     def serving(
         self,

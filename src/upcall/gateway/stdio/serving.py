@@ -8,7 +8,7 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from upcall.errors import UpcallError
 from upcall.gateway.answering import Answering
@@ -37,7 +37,7 @@ def serve(child: Child, name: str, read: Callable[[], Settings]) -> int:
             else passes.
     """
     reading, writing = own_pipes()
-    session, answering = session_for(name, read)
+    session, answering = session_for(name, read, keys=(secrets.token_bytes(32),))
 
     async def run() -> int:
         try:
@@ -65,13 +65,23 @@ def own_pipes() -> tuple[int, int]:
     return reading, writing
 
 
-def session_for(name: str, read: Callable[[], Settings]) -> tuple[Session, Answering | Closed]:
-    """The session of this process with the server ``name``, and who answers for it."""
+def session_for(
+    name: str, read: Callable[[], Settings], *, keys: Sequence[bytes] | None = None
+) -> tuple[Session, Answering | Closed]:
+    """The session of this process with the server ``name``, and who answers for it.
+
+    Args:
+        name: Of the server.
+        read: Gives the settings.
+        keys: Seal what the client carries, instead of the settings' own. A child has our environment, so what stands
+            there is no secret from it; with the key it could forge what people have said.
+    """
     try:
         answering = Answering(read(), name)
         terms = FollowedTerms(answering)
         terms()  # reads the policy while the server starts
-        return Session(terms, answering.sealer(), tasks=Tasks(name)), answering
+        sealer = answering.sealer() if keys is None else Sealer(keys, name)
+        return Session(terms, sealer, tasks=Tasks(name)), answering
     except UpcallError as error:
         _log.error("%s answers no sampling until it is restarted: %s", name, _told(error))
         closed = Terms(server=name, allowed=False)
