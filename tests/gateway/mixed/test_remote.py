@@ -99,7 +99,7 @@ async def there(answer: Answer, headers: dict[str, str] | None = None) -> AsyncI
 
     async with listening(app) as address:
         here.remote = Remote(
-            Upstream(f"{address}/mcp", headers=headers), lambda frame: here.got.append(json.loads(frame))
+            Upstream(f"{address}/mcp", headers=headers), lambda frame, _: here.got.append(json.loads(frame))
         )
         try:
             yield here
@@ -194,7 +194,7 @@ async def test_a_session_that_the_server_has_forgotten_ends_everything_in_it() -
 
 async def test_a_server_that_is_not_there_is_an_error_for_each_request() -> None:
     got: list[Any] = []
-    remote = Remote(Upstream("http://127.0.0.1:9/mcp"), lambda frame: got.append(json.loads(frame)))
+    remote = Remote(Upstream("http://127.0.0.1:9/mcp"), lambda frame, _: got.append(json.loads(frame)))
     remote.send(request("initialize", 1))
     remote.send(note("notifications/initialized"))
     remote.send(request("ping", 2))

@@ -28,6 +28,8 @@ __all__ = ["Bridge", "serve"]
 
 PATIENCE = 1.8
 """Seconds for what is under way after the client's end; a client gives 2 before it sends a signal."""
+MODELS_PATIENCE = 0.8
+"""The same for what waits for a model, which costs money meanwhile."""
 
 
 def serve(url: str, headers: Mapping[str, str], name: str, read: Callable[[], Settings]) -> int:
@@ -73,6 +75,7 @@ class Bridge:
         self._upstream = upstream
         self._performer = Performer(session, answering, self._send)
         self._descriptors = reading, writing
+        self._lanes = 0  # each frame of the client has its own, as each has its own POST
 
     async def run(self) -> None:
         """Serve until the client has gone."""
@@ -86,6 +89,7 @@ class Bridge:
             self._upstream,
             self._performer.from_server,
             lambda full: self._client.pause() if full else self._client.resume(),
+            lost=lambda lane: self._performer.server_gone("The server gave no answer.", lane),
         )
         self._client = Channel(
             *self._descriptors,
@@ -108,9 +112,13 @@ class Bridge:
             self._client.close()
 
     async def _finish(self, leave: asyncio.Event) -> None:
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        while not leave.is_set() and asyncio.get_running_loop().time() < deadline:
-            if not self._remote.under_way and not self._performer.under_way:
+        began = asyncio.get_running_loop().time()
+        deadline = began + PATIENCE
+        while not leave.is_set() and (now := asyncio.get_running_loop().time()) < deadline:
+            asking = self._performer.under_way
+            if not asking and not self._remote.under_way:
+                break
+            if asking and now >= began + MODELS_PATIENCE:
                 break
             await asyncio.sleep(0.02)  # a peer's answer has no event
         with suppress(TimeoutError):
@@ -119,10 +127,11 @@ class Bridge:
 
     def _from_client(self, frames: list[bytes]) -> None:
         for frame in frames:
-            self._performer.from_client(frame)
+            self._lanes += 1
+            self._performer.from_client(frame, self._lanes)
 
     def _send(self, action: ToServer | ToClient) -> None:
         if type(action) is ToServer:
-            self._remote.send(action.frame)
+            self._remote.send(action.frame, action.lane)
         else:
             self._client.send(compact(action.frame))

@@ -26,6 +26,7 @@ from upcall.gateway.frames import Envelope, Id, changed, elements, error, member
 from upcall.gateway.http.headers import HEADER_MISMATCH, ToolHeaders, encoded, is_modern, repeated, said
 from upcall.gateway.http.sse import EventTooLarge, Parser
 from upcall.gateway.http.upstream import Reply, Upstream
+from upcall.gateway.session.actions import Lane
 
 __all__ = ["Remote"]
 
@@ -48,19 +49,25 @@ class Remote:
 
     Args:
         upstream: The endpoint.
-        received: Told each frame of the server.
+        received: Told each frame of the server, and the lane on which it came: that of the frame it came in answer to.
+        lost: Told of a lane that came to no answer of the server, after the error that says so.
         on_full: Told ``True`` when too much waits to be sent, ``False`` when that is over.
     """
 
     def __init__(
-        self, upstream: Upstream, received: Callable[[bytes], None], on_full: Callable[[bool], None] = lambda _: None
+        self,
+        upstream: Upstream,
+        received: Callable[[bytes, Lane], None],
+        on_full: Callable[[bool], None] = lambda _: None,
+        *,
+        lost: Callable[[Lane], None] = lambda _: None,
     ) -> None:
-        self._upstream, self._received, self._on_full = upstream, received, on_full
+        self._upstream, self._received, self._on_full, self._lost_lane = upstream, received, on_full, lost
         self._tools = ToolHeaders()
         self._session: str | None = None
         self._version: str | None = None
         self._requests: dict[Id, tuple[asyncio.Task[None], bool]] = {}  # and whether modern
-        self._queue: deque[tuple[bytes, Envelope | None]] = deque()
+        self._queue: deque[tuple[bytes, Envelope | None, Lane]] = deque()
         self._pump: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
         self._full = False
@@ -80,15 +87,18 @@ class Remote:
         """Take on."""
         self._room.set()
 
-    def send(self, frame: bytes) -> None:
-        """Send a frame. Nothing is raised: a request that cannot be sent is answered with an error."""
+    def send(self, frame: bytes, lane: Lane = None) -> None:
+        """Send a frame; what comes in answer to it is on this lane.
+
+        Nothing is raised: a request that cannot be sent is answered with an error.
+        """
         message = peek(frame)
         if message is not None and message.method == "notifications/cancelled" and self._close_stream(message):
             return
         if self._pump is None and message is not None and _asks(message) and message.method != "initialize":
-            self._start(frame, message)
+            self._start(frame, message, lane)
             return
-        self._queue.append((frame, message))
+        self._queue.append((frame, message, lane))
         if self._pump is None:
             self._pump = asyncio.create_task(self._hand_over(), name="upcall hand over")
         self._level()
@@ -107,12 +117,12 @@ class Remote:
                     pass
         await self._upstream.aclose()
 
-    def _start(self, frame: bytes, message: Envelope, begun: asyncio.Event | None = None) -> None:
+    def _start(self, frame: bytes, message: Envelope, lane: Lane, begun: asyncio.Event | None = None) -> None:
         id: Id = message.id  # type: ignore[assignment]
         about = said(str(message.method), message.params or None)
         if is_modern(about.version) and self._session is None:
             self._version = about.version
-        exchange = _Exchange(self, frame, message, about.version, begun)
+        exchange = _Exchange(self, frame, message, lane, about.version, begun)
         task = asyncio.create_task(exchange.run(), name=f"upcall request {id!r}")
         self._requests[id] = task, is_modern(about.version)
 
@@ -127,28 +137,28 @@ class Remote:
     async def _hand_over(self) -> None:
         try:
             while self._queue:
-                frame, message = self._queue.popleft()
+                frame, message, lane = self._queue.popleft()
                 self._level()
                 if message is not None and _asks(message):
                     begun = asyncio.Event() if message.method == "initialize" else None
                     if begun is not None:
                         self._session = self._version = None
-                    self._start(frame, message, begun)
+                    self._start(frame, message, lane, begun)
                     if begun is not None:
                         await begun.wait()
                 else:
-                    await self._tell(frame, message)
+                    await self._tell(frame, message, lane)
         finally:
             self._pump = None
 
-    async def _tell(self, frame: bytes, message: Envelope | None) -> None:
+    async def _tell(self, frame: bytes, message: Envelope | None, lane: Lane) -> None:
         """A notification, a response, or a batch."""
         open = {raw_id(bytes(part)) for part in elements(frame) or () if _asks(peek(part) or Envelope())}
 
         def take(part: bytes) -> None:
             for one in elements(part) or (part,):
                 open.discard(raw_id(bytes(one)))
-            self._received(part)
+            self._received(part, lane)
 
         why = "The server ended its answer before it was complete."
         try:
@@ -164,7 +174,9 @@ class Remote:
             why = "A message was not delivered."
             _log.warning("%s %s", why, lost)
         for id in open:
-            self._received(error(id, {"code": CLOSED, "message": why}))
+            self._received(error(id, {"code": CLOSED, "message": why}), lane)
+        if open:
+            self._lost_lane(lane)
         begun = message is not None and message.method == "notifications/initialized"
         if begun and self._session is not None and (self._listening is None or self._listening.done()):
             self._listening = asyncio.create_task(self._listen(self._session), name="upcall listen")
@@ -178,7 +190,7 @@ class Remote:
                     if reply.status in (400, 401, 403, 404, 405, 501) or reply.media_type != "text/event-stream":
                         return  # a server may have none
                     failures = 0
-                    await self._each(reply, self._received, position)
+                    await self._each(reply, lambda frame: self._received(frame, None), position)
                 wait = position.retry
             except ServerUnavailable:
                 failures += 1
@@ -261,9 +273,15 @@ class _Exchange:
     """One request."""
 
     def __init__(
-        self, remote: Remote, frame: bytes, message: Envelope, version: str | None, begun: asyncio.Event | None
+        self,
+        remote: Remote,
+        frame: bytes,
+        message: Envelope,
+        lane: Lane,
+        version: str | None,
+        begun: asyncio.Event | None,
     ) -> None:
-        self._remote, self._frame, self._message, self._begun = remote, frame, message, begun
+        self._remote, self._frame, self._message, self._lane, self._begun = remote, frame, message, lane, begun
         self._modern = is_modern(version)
         self._position = _Position()
         self._answered = False
@@ -339,7 +357,7 @@ class _Exchange:
         elif message is not None and message.method is UNSET and message.id is None and message.error:
             frame = changed(frame, {"id": raw_id(self._frame)}) or frame  # the server could not read the id
             self._answered = True
-        self._remote._received(frame)
+        self._remote._received(frame, self._lane)
         return not self._answered
 
     def _learn(self, result: msgspec.Raw) -> None:
@@ -384,7 +402,8 @@ class _Exchange:
             if not self._modern:
                 self._remote._lost(reply.status)
             self._answered = True
-            self._remote._received(changed(body, {"id": raw_id(self._frame)}) or body)
+            self._remote._received(changed(body, {"id": raw_id(self._frame)}) or body, self._lane)
+            self._remote._lost_lane(self._lane)
             return
         status = reply.status
         if status in (401, 403):
@@ -404,7 +423,8 @@ class _Exchange:
     def _fail(self, code: int, why: str) -> None:
         if not self._answered:
             self._answered = True
-            self._remote._received(error(raw_id(self._frame), {"code": code, "message": why}))
+            self._remote._received(error(raw_id(self._frame), {"code": code, "message": why}), self._lane)
+            self._remote._lost_lane(self._lane)
 
 
 _EVENTS = (("Accept", "text/event-stream"),)

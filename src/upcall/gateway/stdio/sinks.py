@@ -2,8 +2,9 @@
 
 A sink is *open*, *closing* (it writes what is left and closes), or *closed*. `put` queues, `flush` writes as much as
 goes without waiting; the rest goes when there is room. `waiting` is the number of bytes queued; ``on_level`` is told
-when that has changed because the reader took some. When the reader has gone (EPIPE), what is queued is dropped,
-``on_broken`` is called once, and everything after is dropped, too.
+when that has changed because the reader took some. When the reader has gone (EPIPE, or without a word while nothing is
+written: whoever is paused for its sake would not hear of it otherwise), what is queued is dropped, ``on_broken`` is
+called once, and everything after is dropped, too.
 
 `PolledSink` is for pipes, sockets and the like; `ThreadSink` for the rest (see `sources`).
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import socket
 import stat
 import threading
 from collections import deque
@@ -59,7 +61,9 @@ class PolledSink:
         self._buffers: deque[bytes | memoryview] = deque()
         self._waiting = 0
         self._blocked = self._ending = self._closed = False
+        self._is_socket = stat.S_ISSOCK(os.fstat(fd).st_mode)
         os.set_blocking(fd, False)
+        self._loop.add_reader(fd, self._readable)
 
     @property
     def waiting(self) -> int:
@@ -92,6 +96,7 @@ class PolledSink:
             self._closed = True
             if self._blocked:
                 self._loop.remove_writer(self._fd)
+            self._loop.remove_reader(self._fd)
             self._lines.clear()
             self._buffers.clear()
             self._waiting = 0
@@ -136,6 +141,20 @@ class PolledSink:
     def _writable(self) -> None:
         self._write()
         self._on_level()
+
+    def _readable(self) -> None:
+        """The other end is closed; or it is a socket on which the peer sends, too, and others read."""
+        if self._is_socket and self._has_data():
+            self._loop.remove_reader(self._fd)
+        else:
+            self._broke()
+
+    def _has_data(self) -> bool:
+        with socket.socket(fileno=os.dup(self._fd)) as connection:
+            try:
+                return connection.recv(1, socket.MSG_PEEK) != b""
+            except OSError as error:
+                return isinstance(error, BlockingIOError)
 
     def _broke(self) -> None:
         self.close()
