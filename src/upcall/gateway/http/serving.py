@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable, Iterable
@@ -48,6 +49,8 @@ def serve(
     Raises:
         ConfigurationError: It cannot listen there, or should not.
     """
+    # What is loaded by now is never garbage; the collector need not go through it again and again.
+    gc.freeze()
     asyncio.run(
         serve_async(
             settings, serving, only=only, tls=tls, allow_anonymous=allow_anonymous, on_ready=on_ready, signals=True
