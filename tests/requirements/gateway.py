@@ -53,6 +53,19 @@ GATEWAY = Group(
             + tests_in("gateway/http/test_proxying.py", "what_is_not_about_sampling_works_as_without_a_gateway"),
         ),
         Requirement(
+            "gateway.conformance",
+            "scenario",
+            "The conformance suite finds the same with a gateway in between, in both eras, and the bytes are the same.",
+            _PURPOSE,
+            "gateway",
+            tests_in(
+                "conformance/test_gateway_transparency.py",
+                "each_check_comes_out_as_without_the_gateway",
+                "every_request_passes_to_the_byte",
+                "every_response_passes_to_the_byte",
+            ),
+        ),
+        Requirement(
             "gateway.rebuilt-verbatim",
             "MUST",
             "A frame that has to change keeps every other number, escape and the order of its keys.",
@@ -397,6 +410,56 @@ GATEWAY = Group(
             )
             + tests_in(_SESSIONS, "sessions_that_nobody_uses_are_forgotten")
             + tests_in(_ENDPOINT, "there_are_never_more_processes_than_allowed", "a_session_that_nobody_uses_ends"),
+        ),
+        Requirement(
+            "gateway.floods",
+            "attack",
+            "A server that asks for thousands of samples at once gets an error, and starts none beyond a number.",
+            "Resource theft",
+            "gateway",
+            tests_in(
+                "adversarial/test_gateway_frames.py",
+                "a_flood_of_legacy_requests_is_refused_beyond_a_number",
+                "a_result_that_asks_for_twenty_thousand_samples_ends_its_call_and_starts_none",
+            ),
+        ),
+        Requirement(
+            "gateway.smuggling",
+            "attack",
+            "A request that can be read in two ways, or whose head does not end, goes nowhere.",
+            "Request smuggling; slow clients",
+            "gateway",
+            tests_in(
+                "adversarial/test_gateway_listener.py",
+                "a_request_that_can_be_read_in_two_ways_goes_nowhere",
+                "a_head_that_does_not_end_is_waited_for_only_so_long_on_a_connection_that_was_used_too",
+                "only_the_path_itself_is_served",
+                "a_name_that_is_not_ours_is_refused_whatever_the_target_says",
+            ),
+        ),
+        Requirement(
+            "gateway.own-secrets",
+            "attack",
+            "A server that the gateway starts gets none of its tokens and keys, and cannot forge its states.",
+            "Exfiltration; tampered or replayed state",
+            "gateway",
+            tests_in(
+                "adversarial/test_gateway_process.py",
+                "a_server_that_is_served_over_http_gets_no_secret_of_the_gateway",
+                "a_key_in_the_environment_that_a_child_has_too_opens_nothing",
+            )
+            + tests_in("adversarial/test_gateway_upstream.py", "no_log_repeats_the_secret_in_an_address"),
+        ),
+        Requirement(
+            "gateway.log-lines",
+            "attack",
+            "What a server says cannot act on the terminal that shows the gateway's log.",
+            "Hidden text",
+            "gateway",
+            tests_in(
+                "adversarial/test_gateway_process.py",
+                "a_log_line_is_one_line_and_shows_what_would_move_the_cursor",
+            ),
         ),
         Requirement(
             "gateway.tls",
