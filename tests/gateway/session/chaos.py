@@ -17,6 +17,7 @@ from tests.gateway.session.talk import FORM, KEY, meta
 from upcall.errors import SamplingRefused
 from upcall.gateway.sealing import Sealer
 from upcall.gateway.session import (
+    APART,
     Action,
     Answered,
     Deferred,
@@ -35,7 +36,11 @@ from upcall.gateway.session import (
 __all__ = ["Chaos"]
 
 IDS: tuple[Any, ...] = (1, 2, "1", 1.0, "ä", 2**70, -1)
-METHODS = ("tools/call", "prompts/get", "resources/read", "tools/list", "ping", "made/up", "sampling/createMessage")
+METHODS = (
+    *("tools/call", "prompts/get", "resources/read", "tools/list", "ping", "made/up", "sampling/createMessage"),
+    *("tasks/get", "tasks/get", "tasks/cancel", "tasks/update", "subscriptions/listen"),
+)
+TASKS = ("task-1", "task-2")
 ODD: tuple[Any, ...] = (None, True, [], {}, 1.5, "x" * 40, 10**400)
 GARBAGE = (
     b"",
@@ -145,6 +150,7 @@ class Chaos:
             Deferred("key", b'{"of":"%s"}' % mark),
         )
         self.did(self.session.answered(sample.number, self.pick(outcomes)), None, None)
+        self.did(self.session.beat(), None, None)
         assert self.session.answered(sample.number, outcomes[0]) == []
 
     def ending(self) -> None:
@@ -157,6 +163,10 @@ class Chaos:
     def client_message(self, lane: Lane) -> tuple[Any, bool]:
         kind, id, method = self.number(8), self.pick(IDS), self.pick(METHODS)
         params: dict[str, Any] = {"name": "t", "arguments": {"mark": lane, "n": 1.5}}
+        if method.startswith("tasks/"):
+            params["taskId"] = self.pick((*TASKS, *TASKS, self.pick(ODD)))
+        elif method == "subscriptions/listen":
+            params["notifications"] = {"taskIds": list(TASKS)}
         request = {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
         own: dict[str, Any] = {
             **({"elicitation": {}} if self.maybe() else {}),
@@ -206,7 +216,12 @@ class Chaos:
             asks[key] = {"method": "sampling/createMessage", "params": params}
         if self.number(3) == 2:
             asks["f"] = self.pick((FORM, self.pick(ODD), {"method": 7}))
-        result = {"resultType": self.pick(("input_required", "input_required", "odd")), "inputRequests": asks}
+        result = {"resultType": self.pick(("input_required", "input_required", "odd", "task")), "inputRequests": asks}
+        if self.maybe():
+            result["status"] = self.pick(("input_required", "input_required", "working", "completed", self.pick(ODD)))
+            result["taskId"] = self.pick((*TASKS, *TASKS, self.pick(ODD)))
+            if self.number(3) == 2:
+                return {"jsonrpc": "2.0", "method": "notifications/tasks", "params": result}, False
         if self.maybe():
             result["requestState"] = self.pick(("state", self.pick(ODD)))
         return {"jsonrpc": "2.0", "id": to, "result": result}, False
@@ -262,7 +277,7 @@ class Chaos:
         if (
             len(inside) == 1
             and "method" not in inside[0]
-            and any(isinstance(action, Sample) and action.round for action in actions)
+            and any(isinstance(action, Sample) and action.round and action.lane is not APART for action in actions)
         ):
             self.taken.add((inside[0]["id"], lane))
 
