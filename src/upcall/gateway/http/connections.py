@@ -34,6 +34,7 @@ __all__ = ["Connect", "Connection", "Connections"]
 
 _log = logging.getLogger("upcall.gateway")
 _ANSWER_BYTES: Final = 64 * 1024
+_ANSWER_SECONDS: Final = 60.0
 _OPENING_SECONDS: Final = 1.0
 
 
@@ -193,12 +194,13 @@ class Connection:
             about = repeated(said(message.method, message.params or None), ToolHeaders())
             headers = [*(one for one in headers if one[0].encode() != VERSION), *about.items()]
         try:
-            reply = await self._upstream.request("POST", headers, frame)
-            async with reply:
+            async with asyncio.timeout(_ANSWER_SECONDS), await self._upstream.request("POST", headers, frame) as reply:
                 if reply.status >= 400:
                     _log.warning("The server takes no answer: HTTP status %s.", reply.status)
                 else:
                     await reply.read(_ANSWER_BYTES)
+        except TimeoutError:
+            _log.warning("The server does not say whether it takes an answer.")
         except ServerUnavailable as error:
             _log.warning("An answer does not reach the server: %s", error.detail or error)
 

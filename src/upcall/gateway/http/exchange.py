@@ -139,8 +139,8 @@ class Exchange:
     def _unanswered(self) -> list[str | int | float]:
         """Legacy requests that nobody will hear the answer of, since their stream cannot be resumed.
 
-        ``initialize``, which must not be cancelled, is none of them, nor is what belongs to no session: the server could
-        not know which request is meant.
+        ``initialize``, which must not be cancelled, is none of them, nor is what belongs to no session: the server
+        could not know which request is meant.
         """
         version, session = self._request.header(VERSION), self._request.header(SESSION)
         if self._request.method != "POST" or self._resumable or is_modern(version) or session is None:
@@ -156,7 +156,7 @@ class Exchange:
             return
         async with reply:
             self._on_reply(reply)
-            if reply.status == 200 and reply.media_type == "text/event-stream":
+            if reply.status == 200 and reply.media_type == "text/event-stream" and reply.is_plain:
                 await self._events(reply)
             else:
                 await self._passed(reply)
@@ -207,9 +207,9 @@ class Exchange:
         async with reply:
             self._on_reply(reply)
             kind = reply.media_type
-            if kind == "text/event-stream" and reply.status == 200:
+            if kind == "text/event-stream" and reply.status == 200 and reply.is_plain:
                 await self._events(reply)
-            elif kind == "application/json" and reply.header("Content-Encoding") in (None, "identity"):
+            elif kind == "application/json" and reply.is_plain:
                 await self._json(reply)
             elif self._begun:
                 await self._tell(self._connection.server_gone(f"The server answered with status {reply.status}.", self))
@@ -326,8 +326,13 @@ class Exchange:
             await self._write(b"".join(written(frame) for frame in got))
 
     async def _flush(self) -> None:
+        async with self._writing:
+            await self._pushed()
+
+    async def _pushed(self) -> None:
         while self._to_client:
-            await self._write(written(self._to_client.popleft()))
+            event = written(self._to_client.popleft())
+            await self._send({"type": "http.response.body", "body": event, "more_body": True})
 
     async def _write(self, body: bytes) -> None:
         async with self._writing:
@@ -335,9 +340,10 @@ class Exchange:
 
     async def _finish(self) -> None:
         if self._begun and not self._over and not self._left:
-            await self._flush()
-            self._over = True
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            async with self._writing:  # so that nobody who waits for it writes after the end
+                await self._pushed()
+                self._over = True
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _is_response(frame: bytes) -> bool:

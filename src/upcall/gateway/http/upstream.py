@@ -49,6 +49,11 @@ class Reply:
         """Of the body, lower case, without parameters; empty when the server does not say."""
         return media_type(self.header("Content-Type"))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the body can be read as it is: not compressed."""
+        return self.header("Content-Encoding") in (None, "", "identity")
+
     async def read(self, limit: int) -> bytes:
         """The whole body.
 
