@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from tests.gateway.mixed.places import listening, until
+from upcall.gateway.http.link import Position
 from upcall.gateway.http.remote import Remote
 from upcall.gateway.http.upstream import Upstream
 
@@ -317,3 +318,20 @@ async def test_a_batch_gets_its_answers_or_an_error_for_each_request() -> None:
         got = await here.hears(2)
         assert [one["id"] for one in got[0]] == [1, 2]
         assert (got[1]["id"], got[1]["error"]["code"]) == (3, -32000)
+
+
+@pytest.mark.parametrize(
+    ("retry", "seconds"),
+    [(b"2500", 2.5), (b"0", 0.1), (b"0" * 5000, 30), (b"9" * 5000, 30), (b"-1", 1), (b"x", 1), (b"", 1)],
+)
+def test_a_server_can_ask_for_neither_a_storm_nor_an_eternity(retry: bytes, seconds: float) -> None:
+    position = Position()
+    position.saw(b"1", retry)
+    assert (position.last, position.retry) == ("1", seconds)
+
+
+def test_an_event_id_that_no_header_could_carry_is_none() -> None:
+    position = Position()
+    for id in (b"\xc3\xa9", b"a\0b", b"\xff"):
+        position.saw(id, None)
+    assert position.last == "é"
