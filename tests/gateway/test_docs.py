@@ -24,7 +24,7 @@ from tests.cli.commands import SERVER, UPCALL, environment, model_of, says
 from tests.models.facade import Facade
 from upcall.cli import main
 from upcall.gateway import performing, sealing
-from upcall.gateway.http import app, exchange, guards, hosting, listening, proxying, remote, upstream
+from upcall.gateway.http import app, exchange, guards, hosting, listening, proxying, upstream
 from upcall.gateway.stdio import lines
 from upcall.host import Host
 from upcall.host.policy import parse_policy
@@ -96,7 +96,7 @@ def test_the_numbers_on_the_page_are_the_codes() -> None:
         "32 MB |": parse_policy("").gateway.body_bytes == 32_000_000,
         "| 60 s | 408 |": app.BODY_SECONDS == 60,
         "| 64 KiB, 30 s until": (guards.HEADER_BYTES, listening._HEAD_SECONDS) == (64 << 10, 30),
-        "| 256 MiB, 1 GiB to a stdio client |": (proxying.FRAME_BYTES, remote.BODY_BYTES) == (256 << 20, 1 << 30),
+        "| message of a server behind HTTP | 256 MiB,": proxying.FRAME_BYTES == 256 << 20,
         "| line on stdio | 1 GiB |": lines.LONGEST == 1 << 30,
         "| 10,000, and 30 minutes": (proxying.CONNECTIONS, proxying.IDLE_SECONDS) == (10_000, 1800),
         "| 64 per server, ended": default(hosting.Hosting, "processes") == 64,
