@@ -15,6 +15,7 @@ from tests.gateway.session.talk import (
     Talk,
     call,
     meta,
+    required,
     sample,
     stopped,
     to_client,
@@ -291,3 +292,44 @@ def test_what_nobody_looks_at_is_forgotten_after_an_hour() -> None:
     for number in range(5000):
         tasks.known("", str(number))
     assert len(tasks) == 4096
+
+
+def test_a_task_counts_with_the_call_that_became_it() -> None:
+    talk = Talk()
+    talk.client(call(1, _meta=meta(**EXTENSION)))
+    asked = sample(talk.server(required(1, k=SAMPLING)))
+    went = to_server(talk.answer(asked))
+    talk.server(result(went["id"], {**state("working"), "resultType": "task"}))
+    assert sample(poll(talk, 2, k=SAMPLING)[1]).call == asked.call
+
+
+def test_what_a_server_makes_us_keep_of_a_task_is_short() -> None:
+    tasks = Tasks("logs")
+    session = shared(tasks, "alice")
+    session.from_client(written(call(1, arguments={"x": "y" * 100_000}, _meta=meta(**EXTENSION))))
+    session.from_server(written(result(1, {**state("working"), "resultType": "task"})))
+    session.from_client(written(about(2)))
+    long = {"statusMessage": "z" * 100_000, "createdAt": "z" * 100_000, "odd": "z" * 100_000}
+    many = {str(number): SAMPLING for number in range(1000)}
+    _, first, *_ = session.from_server(written(result(2, state(**long, requests=many))))
+    assert isinstance(first, Sample)
+    assert (first.batch, first.arguments) == (1000, None)
+    session.answered(first.number, Refused(SamplingRefused("No.")))
+    task = tasks.get("alice", "t-1")
+    assert task is not None
+    assert (len(task.asked), task.arguments) == (0, None)
+    assert len(task.seen) + len(task.refused or b"") < 1000
+
+
+def test_two_connections_in_one_task_and_a_refusal_in_between_end_well() -> None:
+    tasks = Tasks("logs", now=lambda: 0.0)
+    one, other = shared(tasks, "alice"), shared(tasks, "alice")
+    asked = sample(polled(one))
+    other.from_client(written(about(1)), "post")
+    _, b, c = other.from_server(written(result(1, state(requests={"b": SAMPLING, "c": SAMPLING}))), "post")
+    assert isinstance(b, Sample)
+    assert isinstance(c, Sample)
+    other.answered(b.number, Answered(written(ANSWER)))
+    one.answered(asked.number, Refused(SamplingRefused("No.")))
+    assert stopped(other.client_gone()) == [c.number]
+    assert one.client_gone() == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +14,7 @@ from typing import Any
 import aiohttp
 import anyio
 import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
 
 from tests.gateway.mixed.places import listening, settings
 from tests.gateway.session.talk import meta
@@ -138,3 +141,33 @@ async def test_a_gateway_that_closes_waits_for_no_task(tmp_path: Path) -> None:
             async with gateway(tmp_path, ScriptedModel(think, repeat=True), upstream) as (client, _):
                 await client.ask("tasks/get", taskId=await client.begun())
                 await started.wait()
+
+
+async def test_a_client_on_its_pipes_gets_the_answer_of_a_task_behind_http(tmp_path: Path) -> None:
+    server = Server()
+    own = meta(extensions={"io.modelcontextprotocol/tasks": {}})
+    async with listening(server) as address:
+        command = [sys.executable, "-m", "tests.gateway.mixed.bridge", address, str(tmp_path)]
+        async with await anyio.open_process(command, cwd=ROOT, stderr=None) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            lines = BufferedByteReceiveStream(process.stdout)
+            ids = itertools.count(1)
+
+            async def ask(method: str, **params: Any) -> dict[str, Any]:
+                message = {"jsonrpc": "2.0", "id": next(ids), "method": method, "params": {**params, "_meta": own}}
+                assert process.stdin is not None
+                await process.stdin.send(json.dumps(message).encode() + b"\n")
+                got = json.loads(await lines.receive_until(b"\n", 1 << 20))
+                assert got["id"] == message["id"]
+                result: dict[str, Any] = got["result"]
+                return result
+
+            with anyio.fail_after(30):
+                task = (await ask("tools/call", name="research", arguments={"question": "why?"}))["taskId"]
+                while (state := await ask("tasks/get", taskId=task))["status"] == "working":
+                    pass
+                await process.stdin.aclose()
+                await process.wait()
+    assert state["result"]["content"] == [{"type": "text", "text": "a model's answer"}]
+    assert (len(server.updates), server.wrong) == (1, [])

@@ -48,6 +48,11 @@ LISTEN: Final = "subscriptions/listen"
 _AGAIN: Final = 10.0
 """Seconds after which an answer that the server still waits for is sent again. Servers take in answers in their own
 time, and ignore those they have already ("Task Update Requests")."""
+_LASTING: Final = ("createdAt", "lastUpdatedAt", "ttlMs", "pollIntervalMs")
+_SHORT: Final = 64
+"""Bytes of each of these that are kept."""
+_ARGUMENTS: Final = 16 * 1024
+"""Bytes of a tool's arguments that are kept with its task; longer ones are not."""
 _TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
 
 
@@ -116,7 +121,10 @@ class Tasking:
             state = _read(envelope.result)
             if state is not None and state.type == "task" and isinstance(state.id, str):
                 name, arguments = call.subject()
-                self._tasks.known(self._principal, state.id, method=call.method, name=name, arguments=arguments)
+                kept = arguments if arguments is None or len(arguments) <= _ARGUMENTS else None
+                self._tasks.known(
+                    self._principal, state.id, label=call.label, method=call.method, name=name, arguments=kept
+                )
         return frame, []
 
     def noticed(self, call: Call, frame: bytes, params: Raw) -> tuple[bytes, list[Action]]:
@@ -146,8 +154,9 @@ class Tasking:
         found: list[Action] = []
         for number, running in self._running.items():
             running.task.asked.pop(running.keys[number], None)
-            for key in running.answers:
-                running.task.asked[key].sent = -math.inf  # so it is sent with the next poll
+            for asked in map(running.task.asked.get, running.answers):
+                if asked is not None:
+                    asked.sent = -math.inf  # so it is sent with the next poll
             found.append(StopSample(number))
         self._running.clear()
         return found
@@ -177,7 +186,10 @@ class Tasking:
         if inner is None or built is None:
             return frame, []
         task = self._tasks.known(self._principal, id)
-        task.seen = frames.changed(inner, {"_meta": None, "inputRequests": None}) or b"{}"
+        told = frames.members(inner) or {}
+        task.seen = frames.joined(
+            {key: told[key] for key in _LASTING if key in told and len(bytes(told[key])) <= _SHORT}
+        )
         return built, [] if task.closed else self._ask(call, task, samples)
 
     def _ask(self, call: Call, task: Task, samples: dict[str, Raw]) -> list[Action]:
@@ -231,6 +243,7 @@ class Tasking:
             "result": frames.joined({"resultType": "complete", "content": [text], "isError": True}),
         }
         task.refused = frames.changed(task.seen, changes)
+        task.asked.clear()
         return [*self._stop(task), self._request("tasks/cancel", running.meta, {"taskId": task.id})]
 
     def _stop(self, task: Task) -> list[Action]:

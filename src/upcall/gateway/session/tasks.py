@@ -48,7 +48,7 @@ class Task(msgspec.Struct, eq=False):
     round: int = 0
     """Results so far that showed something new to ask."""
     seen: bytes = b"{}"
-    """The last result of the server, without its requests."""
+    """What the client saw of it last and still goes for what it gets instead of a result: its times."""
     refused: bytes | None = None
     """What the client gets instead of a result of the server."""
     closed: bool = False
@@ -81,15 +81,20 @@ class Tasks:
         return found
 
     def known(
-        self, principal: str, id: str, *, method: str = "tasks/get", name: str = "", arguments: bytes | None = None
+        self,
+        principal: str,
+        id: str,
+        *,
+        label: str = "",
+        method: str = "tasks/get",
+        name: str = "",
+        arguments: bytes | None = None,
     ) -> Task:
-        """The task, known from now on."""
+        """The task, known from now on. Without a label of the call that became it, it gets one that is the same in all
+        processes."""
         found = self.get(principal, id)
         if found is None:
-            import hashlib  # only servers with tasks pay for loading it
-
-            label = hashlib.sha256("\0".join((self._server, principal, id)).encode("utf-8", "surrogatepass"))
-            found = Task(id, label.hexdigest()[:24], method, name or id, arguments, at=self._now())
+            found = Task(id, label or self._label(principal, id), method, name or id, arguments, at=self._now())
             self._tasks[principal, id] = found
             self._sweep()
         return found
@@ -97,6 +102,12 @@ class Tasks:
     def forget(self, principal: str, id: str) -> None:
         """It has come to its end."""
         self._tasks.pop((principal, id), None)
+
+    def _label(self, principal: str, id: str) -> str:
+        import hashlib  # only servers with tasks pay for loading it
+
+        named = "\0".join((self._server, principal, id)).encode("utf-8", "surrogatepass")
+        return hashlib.sha256(named).hexdigest()[:24]
 
     def _sweep(self) -> None:
         oldest = self._now() - _LIFETIME
