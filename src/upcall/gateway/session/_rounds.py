@@ -66,9 +66,11 @@ class Rounds:
         """A request of the client: a first attempt, or a return with a state of its own, the server's or ours."""
         if self._spent:
             self._spent.pop(call.id, None)
+        if call.method not in ASKING or not (b"requestState" in call.frame or b"\\u" in call.frame):
+            return [ToServer(call.frame, call.lane)]  # most are first attempts, and need not be read again
         params = frames.members(call.params) or {}
         state = _text(params.get("requestState"))
-        if call.method not in ASKING or state is None or not self._sealer.owns(state):
+        if state is None or not self._sealer.owns(state):
             return [ToServer(call.frame, call.lane)]
         try:
             kept = kept_from(self._sealer.open(state, now=self._now(), **self._binding(call)))
@@ -97,7 +99,7 @@ class Rounds:
     def responded(self, call: Call, frame: bytes, envelope: Envelope) -> list[Action]:
         """What the server answers to a call."""
         result = envelope.result
-        if call.ours and call.method in ASKING and isinstance(result, Raw) and b"input_required" in frame:
+        if call.ours and call.method in ASKING and isinstance(result, Raw) and _may_ask(frame):
             asked = asked_in(result)
             if asked is not None and (asked.samples or call.round):
                 return self._asked(call, asked)
@@ -287,6 +289,11 @@ class Rounds:
     def _binding(self, call: Call) -> dict[str, Any]:
         digest = digest_of(frames.members(call.params) or {})
         return {"principal": self._principal, "method": call.method, "digest": digest}
+
+
+def _may_ask(frame: bytes) -> bool:
+    """Whether it is worth a look: the words stand there, or may stand there escaped."""
+    return b"input_required" in frame or b"\\u" in frame
 
 
 def _text(value: Raw | None) -> str | None:
