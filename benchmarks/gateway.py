@@ -44,8 +44,6 @@ _NAMES = {"stdio": (DIRECT, FLOOR, OURS, FASTMCP), "http": (DIRECT, OURS, FASTMC
 _TOOLS = {LEGACY: "create_message", MODERN: "by_hand"}
 _SDK = "mcp 2 server"
 _LITELLM = "it installs and starts in an environment of its own, but no client here speaks to it yet"
-    "it installs and starts in an environment of its own, but listed none of this server's tools when it was tried"
-)
 
 
 class _Block(NamedTuple):
