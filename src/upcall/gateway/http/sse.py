@@ -80,7 +80,7 @@ class Parser:
         while end := _end_of_line(buffer, max(line, seen)):
             empty = buffer[line] in b"\r\n"
             if empty or (line == start and buffer[line] == _COLON):
-                events.append(_parsed(bytes(buffer[start:end])))
+                events.append(_parsed(bytes(memoryview(buffer)[start:end])))
                 start = end
             line = end
         self._after_cr = chunk[-1:] == b"\r"
@@ -110,8 +110,9 @@ def _parsed(raw: bytes) -> Event:
     data: list[bytes] = []
     fields: dict[bytes, bytes] = {}
     for line in text.splitlines():
-        name, _, value = line.partition(b":")
-        value = value[1:] if value[:1] == b" " else value
+        colon = line.find(b":")
+        colon = len(line) if colon < 0 else colon
+        name, value = line[:colon], line[colon + 1 + (line[colon + 1 : colon + 2] == b" ") :]
         if name == b"data":
             data.append(value)
         elif name in (b"event", b"id", b"retry"):
@@ -139,7 +140,7 @@ def written(
     if b"\n" in data or b"\r" in data:
         parts += [b"data: " + line + b"\n" for line in (data.splitlines() or [b""])]
     else:
-        parts.append(b"data: " + data + b"\n")
+        parts += [b"data: ", data, b"\n"]
     parts.append(b"\n")
     return b"".join(parts)
 

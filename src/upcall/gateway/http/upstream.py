@@ -8,6 +8,7 @@ There is no limit to how long a server may think: only connecting has a deadline
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
@@ -24,6 +25,8 @@ __all__ = ["Reply", "Upstream", "media_type"]
 CONNECT_SECONDS: Final = 10.0
 KEEP_SECONDS: Final = 4.0
 """How long an idle connection is kept: less than the 5 s of uvicorn and Node, lest a request meets its end."""
+_LONG: Final = 1 << 18
+"""Bytes of a body that would hold up everybody else, and be copied as a whole, if it were written at once."""
 _AUTOMATIC: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 _log = logging.getLogger("upcall.gateway")
@@ -139,7 +142,12 @@ class Upstream:
         merged.update(self._own)
         try:
             response = await self._open().request(
-                method, self._url, headers=merged, data=body, allow_redirects=False, skip_auto_headers=_AUTOMATIC
+                method,
+                self._url,
+                headers=merged,
+                data=body if body is None or len(body) < _LONG else io.BytesIO(body),  # written in pieces
+                allow_redirects=False,
+                skip_auto_headers=_AUTOMATIC,
             )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise _unavailable("The server cannot be reached.", error) from error

@@ -13,12 +13,11 @@ class TooLong(Exception):
 
 
 class Lines:
-    """Splits at ``\\n``. A line may come in any number of pieces; each piece is looked through and copied once."""
+    """Splits at ``\\n``. A line may come in any number of pieces; each piece is looked through once."""
 
     def __init__(self, longest: int = LONGEST) -> None:
         self._longest = longest
-        self._begun: list[bytes] = []
-        self._length = 0
+        self._begun = bytearray()  # pieces that are kept one by one would leave the heap in pieces, too
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The lines that ``piece`` completes, without their ends.
@@ -29,20 +28,16 @@ class Lines:
         lines = piece.split(b"\n")
         rest = lines.pop()
         if lines and self._begun:
-            self._begun.append(lines[0])
-            lines[0] = b"".join(self._begun)
-            self._begun.clear()
-            self._length = 0
+            self._begun += lines[0]
+            lines[0] = self.end()
         if rest:
-            self._begun.append(rest)
-            self._length += len(rest)
-            if self._length > self._longest:
+            self._begun += rest
+            if len(self._begun) > self._longest:
                 raise TooLong
         return lines
 
     def end(self) -> bytes:
         """What came after the last end of line."""
-        rest = b"".join(self._begun)
-        self._begun.clear()
-        self._length = 0
+        rest = bytes(self._begun)
+        self._begun = bytearray()
         return rest
