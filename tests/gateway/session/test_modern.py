@@ -54,26 +54,28 @@ def test_a_request_is_rebuilt_where_its_meta_cannot_be_found_by_its_text() -> No
 
 
 @pytest.mark.parametrize(
-    ("answers", "allowed", "own", "sent"),
+    ("answers", "allowed", "own", "sent", "taken"),
     [
-        ("prefer-client", True, None, {"tools": {}}),
-        ("prefer-client", True, {}, {}),
-        ("gateway", True, {}, {"tools": {}}),
-        ("gateway", False, None, None),
-        ("client", True, None, None),
+        ("prefer-client", True, None, {"tools": {}}, True),
+        ("prefer-client", True, {}, {}, False),
+        ("prefer-client", False, None, None, False),
+        ("gateway", True, {}, {"tools": {}}, True),
+        ("gateway", False, None, None, True),
+        ("gateway", False, {}, None, True),
+        ("client", True, None, None, False),
     ],
 )
-def test_the_policy_says_who_answers(answers: Any, allowed: bool, own: Any, sent: Any) -> None:
+def test_the_policy_says_who_answers(answers: Any, allowed: bool, own: Any, sent: Any, taken: bool) -> None:
     talk = Talk(answers=answers, allowed=allowed)
     request = call(1, _meta=meta(**({} if own is None else {"sampling": own})))
     went = to_server(talk.client(request))
     assert went["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"].get("sampling") == sent
     asked = written(required(1, "s", k=SAMPLING))
     got = talk.session.from_server(asked)
-    if sent == own:
-        assert only(got, ToClient).frame is asked
-    else:
+    if taken:
         sample(got)
+    else:
+        assert only(got, ToClient).frame is asked
 
 
 def test_the_policy_is_asked_with_each_request() -> None:

@@ -66,9 +66,8 @@ def in_initialize(frame: bytes, params: Raw | UnsetType, terms: Terms) -> Declar
         return Declared(frame, ours=False, elicits=False, version=version)
     ours = _answers(terms, capabilities)
     elicits = _elicits(capabilities) and version is not None and version >= "2025-06-18"
-    if ours:
-        tools = terms.tools and version is not None and allows_tools(version)
-        new = frames.joined({**capabilities, "sampling": {"tools": {}} if tools else {}})
+    if ours and _differs(terms, capabilities):
+        new = _declaration(terms, capabilities, tools=version is not None and allows_tools(version))
         inner = frames.changed(params, {"capabilities": new})
         built = None if inner is None else frames.changed(frame, {"params": inner})
         ours = built is not None
@@ -92,11 +91,9 @@ def in_meta(frame: bytes, params: Raw | UnsetType, terms: Terms) -> Declared | N
         return None
     version = _string(meta.version)
     ours = _answers(terms, capabilities)
-    if ours:
+    if ours and _differs(terms, capabilities):
         old = bytes(held)
-        new = frames.changed(
-            held, {CAPABILITIES: frames.joined({**capabilities, "sampling": {"tools": {}} if terms.tools else {}})}
-        )
+        new = frames.changed(held, {CAPABILITIES: _declaration(terms, capabilities, tools=True)})
         built = None
         if new is not None:
             built = frames.swapped(frame, old, new)
@@ -117,9 +114,21 @@ def version_of(result: Raw | UnsetType) -> str | None:
 
 
 def _answers(terms: Terms, capabilities: Mapping[str, Raw]) -> bool:
-    if terms.answers == "client" or not terms.allowed:
-        return False
-    return terms.answers == "gateway" or frames.members(capabilities.get("sampling")) is None
+    if terms.answers == "prefer-client":
+        return terms.allowed and frames.members(capabilities.get("sampling")) is None
+    return terms.answers == "gateway"
+
+
+def _differs(terms: Terms, capabilities: Mapping[str, Raw]) -> bool:
+    """Whether the server is told something else than the client says."""
+    return terms.allowed or "sampling" in capabilities
+
+
+def _declaration(terms: Terms, capabilities: Mapping[str, Raw], *, tools: bool) -> bytes:
+    """The client's capabilities with ours. Where the gateway alone answers and may not, nobody samples."""
+    if not terms.allowed:
+        return frames.joined({key: value for key, value in capabilities.items() if key != "sampling"})
+    return frames.joined({**capabilities, "sampling": {"tools": {}} if tools and terms.tools else {}})
 
 
 def _elicits(capabilities: Mapping[str, Raw]) -> bool:

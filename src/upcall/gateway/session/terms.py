@@ -19,6 +19,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """Our name for the server."""
     answers: Answers = "prefer-client"
     allowed: bool = True
-    """Whether the policy lets this server sample at all. If not, the gateway declares nothing and takes nothing."""
+    """Whether the policy lets this server sample at all. If not, the gateway declares nothing; and where it alone
+    answers, a client's own sampling is taken out, too, and what the server asks all the same is refused."""
     tools: bool = True
     """Whether requests may carry tools: declares ``sampling.tools`` (from 2025-11-25)."""
