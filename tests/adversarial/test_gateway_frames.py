@@ -11,7 +11,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from tests.gateway.session.talk import ask, call, initialize, required, written
+from tests.gateway.session.talk import Talk, ask, call, initialize, meta, required, samples, written
 from upcall.gateway.frames import members
 from upcall.gateway.http.headers import ToolHeaders, said
 from upcall.gateway.http.multiplexing import Multiplexer
@@ -128,3 +128,23 @@ def test_what_cannot_be_read_makes_nothing_raise(part: bytes) -> None:
     text = b'{"name":"t","arguments":{"a":%s}}' % part
     tools.learn(b'{"tools":[{"name":"t","inputSchema":{"properties":{"a":{"type":"string","x-mcp-header":"A"}}}}]}')
     tools.repeated(said("tools/call", text))
+
+
+HIDING = {
+    "escaped": lambda frame: frame.replace(b"input_required", rb"input\u005frequired").replace(b"/c", rb"\u002fc"),
+    "byte order mark": lambda frame: b"\xef\xbb\xbf" + frame,
+    "NaN": lambda frame: frame.replace(b'"maxTokens": 7', b'"maxTokens": NaN'),
+    "half a pair": lambda frame: frame.replace(b'"messages"', rb'"x":"\ud800","messages"'),
+    "deep": lambda frame: frame.replace(b'"messages"', b'"x":' + DEEP + b',"messages"'),
+}
+
+
+@pytest.mark.parametrize("way", HIDING)
+def test_no_sampling_is_smuggled_to_a_client_whose_own_the_gateway_replaces(way: str) -> None:
+    hidden: Any = HIDING[way]
+    modern = Talk(answers="gateway")
+    modern.client(call(1, _meta=meta(sampling={})))
+    samples(modern.server(hidden(written(required(1, "s", one=SAMPLING)))))
+    legacy = Talk(answers="gateway")
+    legacy.client(initialize(sampling={}))
+    samples(legacy.server(hidden(written(ask(1)))))

@@ -10,6 +10,7 @@ rebuilt has it once. Nothing here raises on what a peer sent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +45,10 @@ UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What decoding raises on a peer's JSON: malformed or of another type, nested too deep, not in UTF-8."""
 
 
+_PECULIAR = re.compile(rb"\A\xef\xbb\xbf|\bNaN\b|\bInfinity\b|\\u[dD][89a-fA-F]")
+"""A byte order mark, numbers that are none, and halves of surrogate pairs: JavaScript or Python take them in JSON."""
+
+
 class Envelope(msgspec.Struct, gc=False):
     """The members of a JSON-RPC message. What they hold is not looked at."""
 
@@ -74,12 +79,10 @@ def peek(frame: bytes | Raw) -> Envelope | None:
     """The envelope of one message; ``None`` for a batch and for what is no JSON-RPC message."""
     try:
         return _envelope.decode(frame)
-    except RecursionError:
-        found = deep_envelope(bytes(frame))
-        try:
-            return None if found is None else _filled(found)
-        except UNREADABLE:
-            return None
+    except UNREADABLE as error:
+        found = _by_brackets(frame, error)
+    try:
+        return None if found is None else _filled(found)
     except UNREADABLE:
         return None
 
@@ -100,18 +103,16 @@ def members(value: bytes | Raw | UnsetType | None) -> dict[str, Raw] | None:
         return None
     try:
         return _members.decode(value)
-    except RecursionError:
-        return deep_envelope(bytes(value))
-    except UNREADABLE:
-        return None
+    except UNREADABLE as error:
+        return _by_brackets(value, error)
 
 
 def raw_id(frame: bytes) -> bytes:
     """The id of a message that `peek` could read, as it is written there."""
     try:
         found = _raw_id.decode(frame).id
-    except RecursionError:
-        found = (deep_envelope(frame) or {}).get("id", UNSET)
+    except UNREADABLE as error:
+        found = (_by_brackets(frame, error) or {}).get("id", UNSET)
     return b"null" if found is UNSET else bytes(found)
 
 
@@ -178,6 +179,14 @@ def response(written_id: bytes, result: bytes) -> bytes:
 def error(written_id: bytes, wire: Mapping[str, Any]) -> bytes:
     """A response with an error, given as `upcall.errors.UpcallError.to_wire` gives it."""
     return joined({"jsonrpc": "2.0", "id": Raw(written_id), "error": wire})
+
+
+def _by_brackets(text: bytes | Raw, why: Exception) -> dict[str, Raw] | None:
+    """The members of an object that some peer's parser reads though ours does not, lest a request hides in it."""
+    written = bytes(text)
+    if isinstance(why, RecursionError) or _PECULIAR.search(written):
+        return deep_envelope(written.removeprefix(b"\xef\xbb\xbf"))
+    return None
 
 
 def _filled(found: Mapping[str, Raw]) -> Envelope:

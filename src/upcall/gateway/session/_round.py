@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import Raw
 
 from upcall.gateway import frames
+from upcall.gateway._decoding import decoded
 from upcall.gateway.session.actions import Deferred
 
 __all__ = ["SAMPLING", "Round", "asked_in", "client_result", "is_input_required", "sorted_requests"]
@@ -42,44 +43,22 @@ class Round(msgspec.Struct, eq=False):
     """Samples that wait for the client, by key."""
 
 
-class _Result(msgspec.Struct):
-    type: str | UnsetType = msgspec.field(default=UNSET, name="resultType")
-    state: Raw | UnsetType = msgspec.field(default=UNSET, name="requestState")
-    requests: Raw | UnsetType = msgspec.field(default=UNSET, name="inputRequests")
-
-
-class _Entry(msgspec.Struct):
-    method: str
-    params: Raw | UnsetType = UNSET
-
-
-_result = msgspec.json.Decoder(_Result)
-_entry = msgspec.json.Decoder(_Entry)
-
-
 def is_input_required(result: Raw) -> bool:
     """Whether the server asks for more before it can go on."""
-    try:
-        return _result.decode(result).type == "input_required"
-    except frames.UNREADABLE:
-        return False
+    return bool(decoded((frames.members(result) or {}).get("resultType")) == "input_required")
 
 
 def asked_in(result: Raw) -> Round | None:
     """What the server asks; ``None`` when the result is no valid ``input_required``."""
-    try:
-        found = _result.decode(result)
-        if found.type != "input_required":
-            return None
-        if found.state is not UNSET:
-            msgspec.json.decode(found.state, type=str)
-    except frames.UNREADABLE:
+    found = frames.members(result) or {}
+    state = found.get("requestState")
+    if decoded(found.get("resultType")) != "input_required" or not (state is None or isinstance(decoded(state), str)):
         return None
-    requests = {} if found.requests is UNSET else frames.members(found.requests)
+    requests = frames.members(found["inputRequests"]) if "inputRequests" in found else {}
     if requests is None:
         return None
     samples, others = sorted_requests(requests)
-    return Round(result, None if found.state is UNSET else found.state, samples, others, len(samples))
+    return Round(result, state, samples, others, len(samples))
 
 
 def sorted_requests(requests: Mapping[str, Raw]) -> tuple[dict[str, Raw], dict[str, Raw]]:
@@ -87,12 +66,9 @@ def sorted_requests(requests: Mapping[str, Raw]) -> tuple[dict[str, Raw], dict[s
     samples: dict[str, Raw] = {}
     others: dict[str, Raw] = {}
     for key, written in requests.items():
-        try:
-            entry: Any = _entry.decode(written)
-        except frames.UNREADABLE:
-            entry = None
-        if entry is not None and entry.method == SAMPLING:
-            samples[key] = Raw(b"{}") if entry.params is UNSET else entry.params
+        entry = frames.members(written) or {}
+        if decoded(entry.get("method")) == SAMPLING:
+            samples[key] = entry.get("params", Raw(b"{}"))
         else:
             others[key] = written
     return samples, others
