@@ -333,3 +333,29 @@ def test_two_connections_in_one_task_and_a_refusal_in_between_end_well() -> None
     one.answered(asked.number, Refused(SamplingRefused("No.")))
     assert stopped(other.client_gone()) == [c.number]
     assert one.client_gone() == []
+
+
+def test_an_answer_that_comes_after_another_connection_cancelled_the_task_is_told_to_nobody() -> None:
+    tasks = Tasks("logs", now=lambda: 0.0)
+    first = shared(tasks, "alice")
+    asked = sample(polled(first))
+    assert to_server(shared(tasks, "alice").from_client(written(about(2, "tasks/cancel")), "post"))["id"] == 2
+    assert first.answered(asked.number, Answered(written(ANSWER))) == []
+
+
+def test_nothing_is_kept_of_a_task_that_ended_and_what_is_looked_at_stays() -> None:
+    at = 0.0
+    tasks = Tasks("logs", now=lambda: at)
+    session = shared(tasks, "alice")
+    polled(session)
+    assert len(tasks) == 1
+    session.from_client(written(about(2)), "post")
+    session.from_server(written(result(2, state("completed", result={}))), "post")
+    assert len(tasks) == 0
+    tasks.known("", "looked at")
+    tasks.known("", "other")
+    at = 3000.0
+    assert tasks.get("", "looked at")
+    at = 3700.0
+    tasks.known("", "new")
+    assert (tasks.get("", "looked at") is None, tasks.get("", "other")) == (False, None)
