@@ -148,3 +148,16 @@ def test_no_sampling_is_smuggled_to_a_client_whose_own_the_gateway_replaces(way:
     legacy = Talk(answers="gateway")
     legacy.client(initialize(sampling={}))
     samples(legacy.server(hidden(written(ask(1)))))
+
+
+def test_a_server_that_names_other_tools_each_time_fills_no_memory() -> None:
+    tools = ToolHeaders()
+    schema = {"properties": {"a": {"type": "string", "x-mcp-header": "A"}}}
+    for page in range(12):
+        listed = [{"name": f"t{page}-{number}", "inputSchema": schema} for number in range(1000)]
+        tools.learn(written({"tools": listed}))
+
+    def known(name: str) -> bool:
+        return bool(tools.repeated(said("tools/call", written({"name": name, "arguments": {"a": "x"}}))))
+
+    assert (known("t11-999"), known("t2-0"), known("t1-999"), known("t0-0")) == (True, True, False, False)

@@ -43,6 +43,8 @@ _WRAPPED: Final = re.compile(r"=\?base64\?(.*)\?=")
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _WHOLE: Final = re.compile(r"(-?[0-9]+)(?:\.0*)?")
 _PREFIX: Final = "mcp-param-"
+_TOOLS: Final = 10_000
+"""Tools with marks that are known; a server may name others each time it is asked."""
 
 
 def is_modern(version: str | None) -> bool:
@@ -137,6 +139,8 @@ class ToolHeaders:
                 self._tools[tool.name] = marked
             else:
                 self._tools.pop(tool.name, None)
+        while len(self._tools) > _TOOLS:
+            del self._tools[next(iter(self._tools))]
 
     def repeated(self, said: Said) -> dict[str, str]:
         """``Mcp-Param-*`` headers of this request."""
