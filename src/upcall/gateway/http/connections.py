@@ -63,6 +63,8 @@ class Connection:
         self._got: list[bytes] | None = None
         self._posts: set[asyncio.Task[None]] = set()
         self._muted = False
+        self._unsaid: bytes | None = None
+        """A frame of ours that the session is told and the server is not."""
 
     @property
     def under_way(self) -> int:
@@ -103,17 +105,21 @@ class Connection:
         return self._collect(exchange, None, lambda: self._performer.server_gone(reason, exchange))
 
     def client_gone(self, exchange: Exchange, unanswered: list[str | int | float]) -> None:
-        """The client closed the exchange for good, with these legacy requests open."""
+        """The client closed the exchange for good, with these legacy requests open.
+
+        What ran for them stops, as if the client had cancelled them. The server is not told that it has, for it may not
+        have (2025-11-25, basic/transports): it sees its own stream close, and gets an answer to what it had asked here.
+        """
         self._muted = not unanswered  # on 2026-07-28 closing the upstream's stream says it
         try:
             self._performer.client_gone(exchange)
             for id in unanswered:
-                params = {"requestId": id, "reason": "The client closed the response stream."}
-                self._performer.from_client(
-                    joined({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
+                self._unsaid = joined(
+                    {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}
                 )
+                self._performer.from_client(self._unsaid, exchange)
         finally:
-            self._muted = False
+            self._muted, self._unsaid = False, None
 
     def assume(self, version: str | None) -> None:
         """Begin in the middle: with a client that has said elsewhere what it can, so that we cannot know."""
@@ -160,7 +166,7 @@ class Connection:
 
     def _send(self, action: ToServer | ToClient) -> None:
         lane, frame = action.lane, action.frame
-        if self._muted:
+        if self._muted or frame is self._unsaid:
             return
         if type(action) is ToServer:
             if lane is not None and lane in self.exchanges and (lane is self._at or _is_request(frame)):

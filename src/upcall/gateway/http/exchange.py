@@ -24,7 +24,7 @@ from upcall.errors import ServerUnavailable
 from upcall.gateway.frames import peek
 from upcall.gateway.http.app import Request, problem
 from upcall.gateway.http.connections import Connection
-from upcall.gateway.http.forwarding import SESSION, VERSION, response_headers, status_for, upstream_headers
+from upcall.gateway.http.forwarding import VERSION, response_headers, status_for, upstream_headers
 from upcall.gateway.http.headers import is_modern
 from upcall.gateway.http.responding import Header, Receive, Send
 from upcall.gateway.http.sse import Event, EventTooLarge, Parser, comment, written
@@ -137,13 +137,9 @@ class Exchange:
         self._leave()
 
     def _unanswered(self) -> list[str | int | float]:
-        """Legacy requests that nobody will hear the answer of, since their stream cannot be resumed.
-
-        ``initialize``, which must not be cancelled, is none of them, nor is what belongs to no session: the server
-        could not know which request is meant.
-        """
-        version, session = self._request.header(VERSION), self._request.header(SESSION)
-        if self._request.method != "POST" or self._resumable or is_modern(version) or session is None:
+        """Legacy requests that nobody will hear the answer of, since their stream cannot be resumed."""
+        version = self._request.header(VERSION)
+        if self._request.method != "POST" or self._resumable or is_modern(version):
             return []
         ids, _ = requests_in(self._request.body)
         return [] if self._answers >= len(ids) else list(ids)
