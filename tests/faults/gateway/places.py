@@ -6,8 +6,9 @@ import asyncio
 import itertools
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,17 @@ class Pipes:
         """What was no response."""
         self._reading = asyncio.create_task(self._read())
 
+    def pause(self) -> None:
+        """Read nothing for now."""
+        self._transport(1).pause_reading()
+
+    def resume(self) -> None:
+        self._transport(1).resume_reading()
+
+    def _transport(self, number: int) -> Any:
+        process: Any = self.process
+        return process._transport.get_pipe_transport(number)
+
     async def _read(self) -> None:
         assert self.process.stdout is not None
         while line := await self.process.stdout.readline():
@@ -121,9 +133,8 @@ class Pipes:
 
     async def leave(self) -> None:
         """As if it had been killed."""
-        process: Any = self.process
         for number in (0, 1):
-            pipe = process._transport.get_pipe_transport(number)
+            pipe = self._transport(number)
             if not pipe.is_closing():
                 pipe.abort() if number == 0 else pipe.close()
 
@@ -139,7 +150,16 @@ class Http:
         )
         self._headers = {"MCP-Protocol-Version": MODERN if modern else LEGACY}
         self._numbers = itertools.count(1)
+        self._reads = asyncio.Event()
+        self._reads.set()
         self.heard: list[dict[str, Any]] = []
+
+    def pause(self) -> None:
+        """Read nothing for now."""
+        self._reads.clear()
+
+    def resume(self) -> None:
+        self._reads.set()
 
     async def begin(self) -> None:
         if not self.modern:
@@ -161,9 +181,10 @@ class Http:
             headers["Mcp-Name"] = params["name"]
         body = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
         try:
-            async with self._http.post(self.url, json=body, headers=headers) as response:
+            async with self._http.post(self.url, data=BytesIO(json.dumps(body).encode()), headers=headers) as response:
                 if "Mcp-Session-Id" in response.headers:
                     self._headers["Mcp-Session-Id"] = response.headers["Mcp-Session-Id"]
+                await self._reads.wait()
                 async for message in _messages(response):
                     if message.get("id") == number and "method" not in message:
                         return message
@@ -177,6 +198,13 @@ class Http:
     async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         return await self.request("tools/call", _call(tool, arguments, self.modern))
 
+    async def end(self) -> None:
+        """End the session, and leave."""
+        if "Mcp-Session-Id" in self._headers:
+            async with self._http.delete(self.url, headers=self._headers) as response:
+                assert response.status in (200, 204)
+        await self.leave()
+
     async def leave(self) -> None:
         """As if it had been killed."""
         await self._http.close()
@@ -186,12 +214,15 @@ async def _messages(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str,
     if response.content_type == "application/json":
         yield json.loads(await response.read())
         return
-    rest = b""
+    rest = bytearray()
     async for piece in response.content.iter_any():
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            if line.startswith(b"data:") and line[5:].strip():
-                yield json.loads(line[5:])
+        *ends, last = piece.split(b"\n")
+        for end in ends:
+            rest += end
+            if rest.startswith(b"data:") and len(rest) > 6:
+                yield json.loads(rest[5:])
+            rest = bytearray()
+        rest += last
 
 
 def _call(tool: str, arguments: dict[str, Any], modern: bool) -> dict[str, Any]:
@@ -237,7 +268,12 @@ def policy(
 
 @asynccontextmanager
 async def place(
-    form: str, rules: Path, *, marks: Path | None = None, env: dict[str, str] | None = None
+    form: str,
+    rules: Path,
+    *,
+    marks: Path | None = None,
+    env: dict[str, str] | None = None,
+    command: Sequence[str] = UPCALL,
 ) -> AsyncIterator[Place]:
     """A gateway with a server behind it; what is left of both is killed."""
     marked = [] if marks is None else ["--marks", str(marks)]
@@ -255,7 +291,7 @@ async def place(
             options += ["--upstream", await _served(log.with_suffix(".up"))]
         else:
             options += ["--", *SERVER, *marked]
-        gateway = await stack.enter_async_context(started(*UPCALL, "gateway", *options, log=log, env=env))
+        gateway = await stack.enter_async_context(started(*command, "gateway", *options, log=log, env=env))
         found = Place(form, gateway, log)
         found.server = server
         if not form.startswith("stdio"):
