@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -56,6 +57,14 @@ for line in sys.stdin:
         sys.exit(7)
     else:
         say({"id": message["id"], "result": params})
+"""
+# Answers nothing, and writes down what it hears.
+HEARS = """
+import sys
+with open(sys.argv[1], "a", 1) as file:
+    for line in sys.stdin:
+        file.write(line)
+    file.write("end")
 """
 BOTH = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
@@ -202,6 +211,17 @@ async def test_a_client_that_breaks_off_before_any_event_cancels(tmp_path: Path)
                 told = (await client.post(request("told"), Mcp_Session_Id=session))[1]["result"]["told"]
         assert told[0]["method"] == "notifications/cancelled"
         assert told[0]["params"]["requestId"] == "s"
+
+
+async def test_a_client_that_breaks_off_initialize_cancels_nothing(tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+    async with web(tmp_path, argv=[sys.executable, "-c", HEARS, str(heard)]) as client:
+        posting = asyncio.create_task(client.post(request("initialize")))
+        await until(lambda: heard.exists() and heard.read_text())
+        posting.cancel()  # and the connection closes
+        await until(lambda: heard.read_text().endswith("end"))
+    (line, _) = heard.read_text().splitlines()
+    assert json.loads(line)["method"] == "initialize"
 
 
 async def test_the_standalone_stream_carries_what_belongs_to_no_request(tmp_path: Path) -> None:

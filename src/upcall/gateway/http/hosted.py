@@ -187,8 +187,9 @@ class LegacySession(Hosted):
         return self._begun
 
     def _give_up(self, stream: Stream) -> None:
-        # The client has no event id to come back with: nobody will ever see the rest.
-        for id in [] if self.is_over else list(stream.unanswered):
+        # The client has no event id to come back with: nobody will ever see the rest. ``initialize``, without which
+        # there is nothing else, must not be cancelled (2025-11-25, basic/utilities/cancellation).
+        for id in list(stream.unanswered) if self._begun and not self.is_over else []:
             params = {"requestId": id, "reason": "The client closed the response stream."}
             message = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
             self._performer.from_client(joined(message))
