@@ -46,7 +46,7 @@ class Provider(Facade):
             return Misbehave.HANG
         if "drop" in text:
             return Misbehave.DROP
-        return Reply(500, {"error": {"message": "broken"}}) if "500" in text else says(f"about {text}")
+        return Reply(500, {"error": {"message": "broken"}}) if text == "500" else says(f"about {text}")
 
     async def _answer(self, step: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         if step is not Misbehave.HANG:

@@ -39,7 +39,6 @@ async def test_a_provider_that_fails_ends_the_sample_and_nothing_else(era: str, 
             with anyio.fail_after(60):
                 answer = await client.call("ask", text=text)
             assert "about" not in str(answer)
-            assert "openai" not in str(answer), "the peer is not told who failed"
         assert "about fine" in text_of(await client.call("ask", text="fine"))
         await client.leave()
         with anyio.fail_after(5):
