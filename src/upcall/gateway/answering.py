@@ -145,6 +145,7 @@ class Answering:
             raise
         finally:
             at_desk.reset(token)
+            desk.leave()
         return Answered(msgspec.json.encode(completion.result))
 
     def _show_way_out(self, error: SamplingRefused, desk: Desk) -> None:

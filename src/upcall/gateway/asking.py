@@ -72,6 +72,12 @@ class Desk:
         self.in_store = False
         """Whether a question was laid into the store."""
 
+    def leave(self) -> None:
+        """The request is through. Timers that it set hold its context for a while after that, but not what it brought,
+        nor its session."""
+        self.elicit = None
+        del self.sample
+
 
 at_desk: ContextVar[Desk | None] = ContextVar("upcall_gateway_desk", default=None)
 """Of the sampling request that is being answered."""
