@@ -63,14 +63,14 @@ def asking(id: int, question: str) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}
 
 
-async def response_in(stream: aiohttp.StreamReader) -> dict[str, Any]:
-    """The first response among events."""
+async def response_in(stream: aiohttp.StreamReader) -> dict[str, Any] | None:
+    """The first response among events, if one comes before their end."""
     while line := await stream.readline():
         if line.startswith(b"data: {"):
             message = json.loads(line.removeprefix(b"data: "))
             assert "method" not in message
             return dict(message)
-    raise AssertionError("the stream ended")
+    return None
 
 
 async def test_a_client_that_comes_back_gets_the_answer_that_was_sampled_meanwhile(tmp_path: Path) -> None:
@@ -93,12 +93,16 @@ async def test_a_client_that_comes_back_gets_the_answer_that_was_sampled_meanwhi
                     while not calls:  # noqa: ASYNC110 - the model has no event
                         await anyio.sleep(0.01)
                 response.close()
-            last = line.partition(b":")[2].strip().decode()
-            async with http.get(it.url, headers={**headers, "Last-Event-ID": last}) as response:
-                assert response.status == 200
-                go.set()
-                with anyio.fail_after(10):
-                    message = await response_in(response.content)
+            headers["Last-Event-ID"] = line.partition(b":")[2].strip().decode()
+            message: dict[str, Any] | None = None
+            with anyio.fail_after(10):
+                while (
+                    message is None
+                ):  # as clients do; the server ends a stream when it did not see the other close yet
+                    async with http.get(it.url, headers=headers) as response:
+                        assert response.status == 200
+                        go.set()
+                        message = await response_in(response.content)
     assert message["id"] == 5
     assert message["result"]["content"][0]["text"] == "why: late"
     assert len(calls) == 1
@@ -214,6 +218,7 @@ async def test_a_gateway_that_was_started_anew_goes_on_with_its_sessions(tmp_pat
             async with http.post(after.url, json=asking(1, "why"), headers=headers) as response:
                 with anyio.fail_after(10):
                     message = await response_in(response.content)
+    assert message is not None
     assert message["result"]["content"][0]["text"] == f"why: {ANSWER}"
 
 
@@ -226,6 +231,7 @@ async def many(url: str, count: int) -> None:
         async def ask(number: int, headers: dict[str, str]) -> str:
             async with http.post(url, json=asking(1, f"question {number}"), headers=headers) as response:
                 message = await response_in(response.content)
+                assert message is not None
                 return str(message["result"]["content"][0]["text"])
 
         answers = await asyncio.gather(*(ask(number, headers) for number, headers in enumerate(sessions)))

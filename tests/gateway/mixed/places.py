@@ -56,7 +56,14 @@ async def listening(app: Any, lifespan: Literal["on", "off"] = "off") -> AsyncIt
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
-    config = uvicorn.Config(app, log_level="error", lifespan=lifespan, ws="none", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app,
+        log_level="error",
+        lifespan=lifespan,
+        ws="none",
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=60,  # with all ends on one loop, a busy one would close what the gateway is about to use
+    )
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)

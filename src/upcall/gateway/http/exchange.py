@@ -37,6 +37,9 @@ BEAT = 15.0
 """Seconds of silence after which a held response says that it is alive."""
 _LOOK_SECONDS: Final = 0.05
 """Most requests are answered by then; the others are watched for a client that goes away."""
+_RESUMING_SECONDS: Final = 0.1
+"""A client that takes up a stream has closed it just now. A server that has not seen that yet gives the new one
+nothing: SDKs pass on what comes to one stream alone."""
 _EVENTS: Final[list[Header]] = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache, no-transform")]
 
 _log = logging.getLogger("upcall.gateway")
@@ -145,6 +148,8 @@ class Exchange:
         return [] if self._answers >= len(ids) else list(ids)
 
     async def _get(self) -> None:
+        if self._request.method == "GET" and not self.standalone:
+            await asyncio.sleep(_RESUMING_SECONDS)
         try:
             reply = await self._upstream.request(self._request.method, self._headers, self._request.body or None)
         except ServerUnavailable as error:
