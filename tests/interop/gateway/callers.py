@@ -59,5 +59,5 @@ async def called(
         ended = await anyio.run_process(command, env=os.environ | ENVIRONMENT, check=False)
     if ended.returncode:
         raise CallFailed(ended.stderr.decode()[-3000:])
-    result: dict[str, Any] = json.loads(ended.stdout)
+    result: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])  # mcp-use logs on standard output
     return result

@@ -43,4 +43,6 @@ async def test_without_the_gateway_it_cannot(table: Desk, programs: Programs, ca
         said = result["content"][0]["text"] if result["isError"] else ""
     except CallFailed as error:
         said = str(error)
-    assert "ampling" in said, "it says that there is no sampling"
+    # The SDK's server says that its client cannot sample; TypeScript clients, which it asks all the same, know no such
+    # method (-32601).
+    assert "ampling" in said or "-32601" in said
