@@ -25,7 +25,7 @@ from upcall.errors import ConfigurationError, InvalidRequest, LimitExceeded
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-__all__ = ["Sealer"]
+__all__ = ["Sealer", "derived", "packed"]
 
 _MARK = "upcall."
 _ID_BYTES = 9
@@ -119,7 +119,7 @@ class Sealer:
     def _keys(self) -> dict[str, bytes]:
         keys: dict[str, bytes] = {}
         for key in self._secrets:
-            keys.setdefault(_MARK + _id(key, self._server) + ".", _derived(key, b"seal", self._server))
+            keys.setdefault(_MARK + _id(key, self._server) + ".", derived(key, b"seal", self._server))
         return keys
 
     def _prefix(self, state: str) -> str | None:
@@ -139,11 +139,17 @@ class Sealer:
     def _bound(self, principal: str, method: str, digest: bytes) -> bytes:
         if len(digest) != _DIGEST_BYTES:
             raise ValueError(f"A digest has {_DIGEST_BYTES} bytes.")
-        parts = [part.encode("utf-8", "surrogatepass") for part in (self._server, principal, method)]
-        return b"".join(struct.pack(">Q", len(part)) + part for part in parts) + digest
+        return packed(self._server, principal, method) + digest
 
 
-def _derived(key: bytes, purpose: bytes, server: str) -> bytes:
+def packed(*parts: str) -> bytes:
+    """The parts as one, so that no others give the same."""
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return b"".join(struct.pack(">Q", len(part)) + part for part in encoded)
+
+
+def derived(key: bytes, purpose: bytes, server: str) -> bytes:
+    """A key of 32 bytes for one purpose and one server; what is known of it says nothing of the others."""
     import hashlib  # like the cipher, loaded when something is sealed: a gateway on stdio starts with every client
     import hmac
 
@@ -152,7 +158,7 @@ def _derived(key: bytes, purpose: bytes, server: str) -> bytes:
 
 
 def _id(key: bytes, server: str) -> str:
-    return base64.urlsafe_b64encode(_derived(key, b"id", server)[:_ID_BYTES]).decode("ascii")
+    return base64.urlsafe_b64encode(derived(key, b"id", server)[:_ID_BYTES]).decode("ascii")
 
 
 def _written(sealed: bytes) -> str:

@@ -19,6 +19,7 @@ from upcall.gateway.answering import Answering
 from upcall.gateway.http.app import App
 from upcall.gateway.http.guards import Guard
 from upcall.gateway.http.listening import Listener, bound
+from upcall.gateway.http.owning import OwnedIds
 from upcall.gateway.http.proxying import Proxy
 from upcall.gateway.http.serving import connect_for
 from upcall.gateway.http.upstream import Upstream
@@ -114,7 +115,8 @@ async def gateway(
 ) -> AsyncIterator[Gateway]:
     """A gateway in front of this address."""
     answering = Answering(settings)
-    proxy = Proxy(Upstream(upstream, headers=headers), connect_for(answering, "real"), **options)
+    ids = OwnedIds(settings.keys, "real") if len(tokens or {}) > 1 else None
+    proxy = Proxy(Upstream(upstream, headers=headers), connect_for(answering, "real"), ids=ids, **options)
     guard = Guard("127.0.0.1", tokens=tokens, allow_origins=allow_origins)
     socket = bound("127.0.0.1", 0)
     listener = Listener(App(guard, {"/mcp": proxy}, body_bytes=body_bytes), socket)

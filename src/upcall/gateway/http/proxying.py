@@ -16,6 +16,7 @@ from upcall.gateway.http.app import Request, problem
 from upcall.gateway.http.connections import Connect, Connection, Connections
 from upcall.gateway.http.exchange import Exchange
 from upcall.gateway.http.forwarding import SESSION, VERSION
+from upcall.gateway.http.owning import OwnedIds
 from upcall.gateway.http.responding import Receive, Send, send_json
 from upcall.gateway.http.upstream import Reply, Upstream
 
@@ -25,6 +26,7 @@ FRAME_BYTES: Final = 256 * 1024 * 1024
 IDLE_SECONDS: Final = 30 * 60.0
 CONNECTIONS: Final = 10_000
 _METHODS: Final = frozenset({"POST", "GET", "DELETE"})
+_UNKNOWN: Final = problem(-32600, "Session not found.")
 
 
 class Proxy:
@@ -36,6 +38,7 @@ class Proxy:
         frame_bytes: Longest message of the server.
         idle_seconds: How long a session that nobody uses is remembered.
         connections: How many sessions are remembered.
+        ids: Marks session ids, where several principals come; they pass as they are when ``None``.
         now: The time, in seconds.
     """
 
@@ -47,11 +50,13 @@ class Proxy:
         frame_bytes: int = FRAME_BYTES,
         idle_seconds: float = IDLE_SECONDS,
         connections: int = CONNECTIONS,
+        ids: OwnedIds | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._upstream = upstream
         self._connect = connect
         self._frame_bytes = frame_bytes
+        self._ids = ids
         self._kept = Connections(self._made, idle_seconds=idle_seconds, cap=connections, now=now)
 
     @property
@@ -64,13 +69,21 @@ class Proxy:
         if request.method not in _METHODS:
             await send_json(send, 405, problem(-32600, "Method not allowed."), [(b"allow", b"GET, POST, DELETE")])
             return
+        if self._ids is None:
+            await self._served(request, receive, send)
+        elif (inward := self._ids.inward(request)) is not None:
+            await self._served(inward, receive, self._ids.outward(send, request, inward))
+        else:
+            await send_json(send, 404, _UNKNOWN)
+
+    async def _served(self, request: Request, receive: Receive, send: Send) -> None:
         id = request.header(SESSION)
         if id is None:
             connection: Connection | None = self._made(request.principal)
         else:
             connection = self._kept.get(id, request.principal, request.header(VERSION))
         if connection is None:
-            await send_json(send, 404, problem(-32600, "Session not found."))
+            await send_json(send, 404, _UNKNOWN)
             return
 
         ended = False

@@ -13,6 +13,7 @@ from upcall.gateway.answering import Answering
 from upcall.gateway.http.app import App, Endpoint
 from upcall.gateway.http.guards import Guard
 from upcall.gateway.http.listening import Listener, Tls, bound
+from upcall.gateway.http.owning import OwnedIds
 from upcall.gateway.http.proxying import Proxy
 from upcall.gateway.http.upstream import Upstream as Server
 from upcall.gateway.performing import Answers, Frames
@@ -81,7 +82,11 @@ async def serve_async(
     )
     paths = {"/mcp": only} if only is not None else {f"/{one.name}/mcp": one for one in serving.upstreams}
     answering = Answering(settings)
-    endpoints = {path: endpoint_for(one, answering) for path, one in paths.items()}
+    several = len(serving.tokens) > 1
+    endpoints = {
+        path: endpoint_for(one, answering, ids=OwnedIds(settings.keys, one.name) if several else None)
+        for path, one in paths.items()
+    }
     app = App(guard, endpoints, body_bytes=serving.body_bytes)
     listening = bound(host, port)
     try:
@@ -110,11 +115,11 @@ def connect_for(answering: Answering, name: str) -> Callable[[str], tuple[Frames
     return connect
 
 
-def endpoint_for(upstream: Upstream, answering: Answering) -> Endpoint:
-    """What serves this server."""
+def endpoint_for(upstream: Upstream, answering: Answering, *, ids: OwnedIds | None = None) -> Endpoint:
+    """What serves this server; with ``ids`` where several principals come."""
     connect = connect_for(answering, upstream.name)
     if upstream.url is not None:
-        return Proxy(Server(upstream.url, headers=upstream.headers), connect)
+        return Proxy(Server(upstream.url, headers=upstream.headers), connect, ids=ids)
     from upcall.gateway.http.hosting import Hosting
 
     return Hosting(upstream.argv or (), env=upstream.env, connect=connect)
