@@ -5,7 +5,8 @@ question to the client is *open* from `elicit` to the client's answer, or until 
 
 Invariants: every request that was taken is answered once, unless the server cancelled it or is gone. A second frame
 with the id of a taken request is swallowed. What a resumed stream replays of an answered one is swallowed, too; on
-stdio nothing is replayed, so there an id may be used again.
+stdio nothing is replayed, so there an id may be used again. Requests outside of any call (which SEP-2260 does away
+with) count as one call all together, or a server could loop there without end.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class Taken:
         self._by_number: dict[int, _Request] = {}
         self._questions: dict[str, _Request] = {}
         self._answered: OrderedDict[Any, int] = OrderedDict()
+        self._outside = ""
+        """What all requests outside of any call are counted as, once there is one."""
 
     def __contains__(self, id: object) -> bool:
         return id in self._by_id
@@ -87,7 +90,9 @@ class Taken:
         if id in self._by_id or (replays and self._answered.get(id) == hash(frame)):
             return []
         call, certain = self._calls.around(lane)
-        if call is not None and not call.label:
+        if call is None:
+            self._outside = self._outside or self._names.call()
+        elif not call.label:
             call.label = self._names.call()
         name, arguments = ("", None) if call is None else call.subject()
         taken = _Request(
@@ -108,7 +113,7 @@ class Taken:
                 params=b"{}" if envelope.params is UNSET else bytes(envelope.params),
                 version=version,
                 request_id=id if isinstance(id, (int, str)) else frames.raw_id(frame).decode(),
-                call=self._names.call() if call is None else call.label,
+                call=self._outside if call is None else call.label,
                 method="" if call is None else call.method,
                 name=name,
                 arguments=arguments,
