@@ -5,7 +5,8 @@ without use, or the process's end (2025-11-25, basic/transports, "Session Manage
 ``_meta``, or a header that says 2026-07-28, goes to the one process that all requests of its principal share.
 
 Invariants: a session answers its own principal only, and is not found by any other; its id cannot be guessed. There are
-never more processes than allowed, those that are starting included. After `aclose` there are none.
+never more processes than allowed, those that are starting included; where several principals come, nobody has more than
+half of them, and one is left for each who has none. After `aclose` there are none.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -57,6 +59,7 @@ class Hosting:
         env: Its whole environment; ``None``: ours.
         connect: Makes a gateway session for a principal, and what answers its samples.
         processes: How many may run at once.
+        principals: How many may come.
         idle_seconds: After how long without use a process is ended.
     """
 
@@ -67,15 +70,18 @@ class Hosting:
         connect: Callable[[str], tuple[Frames, Answers]],
         env: Mapping[str, str] | None = None,
         processes: int = 64,
+        principals: int = 1,
         idle_seconds: float = 1800.0,
     ) -> None:
         self._argv, self._env = list(argv), env
         self._connect = connect
         self._processes = processes
+        self._principals = principals
         self._idle_seconds = idle_seconds
         self._sessions: dict[str, LegacySession] = {}
         self._shared: dict[str, SharedServer] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], str] = {}
+        """Each process's principal."""
         self._tools = ToolHeaders()
         self._closed = False
 
@@ -197,19 +203,26 @@ class Hosting:
         await server.post(frame, about.method, receive, send)
 
     async def _start(self, hosted: _H, among: dict[str, _H], name: str, id: bytes) -> None:
-        if self._closed or len(self._running) >= self._processes:
+        if self._closed or not self._has_room(hosted.principal):
             raise _Refusal(503, "Too many sessions are open.", code=INTERNAL_ERROR, id=id)
 
         def done(task: asyncio.Task[None]) -> None:
-            self._running.discard(task)
+            del self._running[task]
             if among.get(name) is hosted:
                 del among[name]
 
         among[name] = hosted
         task = asyncio.create_task(hosted.run(self._argv, self._env), name="upcall hosted server")
-        self._running.add(task)
+        self._running[task] = hosted.principal
         task.add_done_callback(done)
         await self._ready(hosted, id)
+
+    def _has_room(self, principal: str) -> bool:
+        free = self._processes - len(self._running)
+        holders = Counter(self._running.values())
+        if self._principals == 1 or principal not in holders:
+            return free > 0
+        return free > self._principals - len(holders) and holders[principal] < self._processes // 2
 
     async def _ready(self, hosted: Hosted, id: bytes) -> None:
         try:

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from upcall.gateway.answering import Answering
@@ -82,10 +82,9 @@ async def serve_async(
     )
     paths = {"/mcp": only} if only is not None else {f"/{one.name}/mcp": one for one in serving.upstreams}
     answering = Answering(settings)
-    several = len(serving.tokens) > 1
+    principals = len(serving.tokens) or 1
     endpoints = {
-        path: endpoint_for(one, answering, ids=OwnedIds(settings.keys, one.name) if several else None)
-        for path, one in paths.items()
+        path: endpoint_for(one, answering, keys=settings.keys, principals=principals) for path, one in paths.items()
     }
     app = App(guard, endpoints, body_bytes=serving.body_bytes)
     listening = bound(host, port)
@@ -115,14 +114,24 @@ def connect_for(answering: Answering, name: str) -> Callable[[str], tuple[Frames
     return connect
 
 
-def endpoint_for(upstream: Upstream, answering: Answering, *, ids: OwnedIds | None = None) -> Endpoint:
-    """What serves this server; with ``ids`` where several principals come."""
+def endpoint_for(
+    upstream: Upstream, answering: Answering, *, keys: Sequence[bytes] = (), principals: int = 1
+) -> Endpoint:
+    """What serves this server.
+
+    Args:
+        upstream: The server.
+        answering: Answers its samples.
+        keys: The state keys; needed where several principals come.
+        principals: How many may come.
+    """
     connect = connect_for(answering, upstream.name)
     if upstream.url is not None:
+        ids = OwnedIds(keys, upstream.name) if principals > 1 else None
         return Proxy(Server(upstream.url, headers=upstream.headers), connect, ids=ids)
     from upcall.gateway.http.hosting import Hosting
 
-    return Hosting(upstream.argv or (), env=upstream.env, connect=connect)
+    return Hosting(upstream.argv or (), env=upstream.env, connect=connect, principals=principals)
 
 
 async def _stop_with(stop: asyncio.Event, listener: Listener) -> None:
