@@ -101,6 +101,7 @@ def test_the_numbers_on_the_page_are_the_codes() -> None:
         "| 10,000, and 30 minutes": (proxying.CONNECTIONS, proxying.IDLE_SECONDS) == (10_000, 1800),
         "| 64 per server, ended": default(hosting.Hosting, "processes") == 64,
         "ended after 30 minutes without use | 503 |": default(hosting.Hosting, "idle_seconds") == 1800,
+        "only the 64 processes of a program": default(hosting.Hosting, "processes") == 64,
         "| 4 MiB before it is compressed, one hour": default(sealing.Sealer, "cap") == 4 << 20,
         "opens for one hour": default(sealing.Sealer, "lifetime") == 3600,
         "| 8 in a process, of one server": default(Host, "max_concurrent") == 8,
