@@ -1,7 +1,7 @@
 """The server that the conformance suite is run against: ``python -m tests.conformance.server [--bare] [--port N]``.
 
-It prints its address and serves streamable HTTP until it is stopped. ``--bare`` leaves upcall out; what the suite
-says of the two must be the same, wherever nothing is asked on 2026-07-28.
+It prints its address and serves streamable HTTP until it is stopped; with ``--stdio`` it serves on its pipes instead.
+``--bare`` leaves upcall out; what the suite says of the two must be the same, wherever nothing is asked on 2026-07-28.
 """
 
 from __future__ import annotations
@@ -78,8 +78,12 @@ def main() -> None:
     """Serve until stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bare", action="store_true", help="without upcall")
+    parser.add_argument("--stdio", action="store_true", help="on standard input and output")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     options = parser.parse_args()
+    if options.stdio:
+        build(bare=options.bare).run("stdio")
+        return
     app = build(bare=options.bare).streamable_http_app(event_store=Events(), retry_interval=100)
     serve(app, options.port)
 

@@ -151,11 +151,15 @@ class Desk:
             return [*command, "stdio"]
         command.append(make.http)
         if make.http != "http":
-            port = str(_free_port())
-            await self.started(spawned(command, on_stderr=True, says="port", PORT=port))
-            return [f"http://127.0.0.1:{port}/mcp"]
+            return await self.listening(command, says="port")
         said = await self.started(spawned(command))
         return [said if said.startswith("http") else f"http://127.0.0.1:{said}/mcp"]
+
+    async def listening(self, command: Sequence[str], *, says: str) -> Place:
+        """Start a server whose environment says where, and which says this on standard error once it serves."""
+        port = str(_free_port())
+        await self.started(spawned(command, on_stderr=True, says=says, PORT=port))
+        return [f"http://127.0.0.1:{port}/mcp"]
 
     async def gateway(self, place: Place, *options: str, http: bool) -> Place:
         """A gateway in front of what is at a place: started, or how to start it."""

@@ -10,11 +10,11 @@ import pytest
 from tests.conformance.npm import Programs
 from tests.conformance.scenarios import MODERN
 from tests.interop.gateway.callers import called
-from tests.interop.gateway.places import ANSWER, FORMS, SERVERS, Desk, Place
+from tests.interop.gateway.places import ANSWER, FORMS, LEGACY, SERVERS, Desk, Place
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(600)]
 
-_PROXY = [sys.executable, str(Path(__file__).parent / "servers" / "fastmcp4_proxy.py"), "stdio"]
+_PROXY = [sys.executable, str(Path(__file__).parent / "servers" / "fastmcp4_proxy.py")]
 _CASES = [(server, era) for server in ("typescript-1", "upcall-mcp-2") for era in SERVERS[server].tools]
 
 
@@ -38,17 +38,30 @@ async def test_of_two_gateways_one_answers_once(
     await asked(table, programs, outer, server, era)
 
 
+async def proxied(table: Desk, place: Place, *, http: bool) -> Place:
+    """FastMCP's proxy in front of what is at a place: started, or how to start it."""
+    command = [*_PROXY, *place, "http" if http else "stdio"]
+    return await table.listening(command, says="running on") if http else command
+
+
+@pytest.mark.parametrize("http", [False, True], ids=["stdio", "http"])
 @pytest.mark.parametrize(("server", "era"), _CASES)
 async def test_fastmcps_proxy_may_stand_before_the_gateway(
-    table: Desk, programs: Programs, server: str, era: str
+    table: Desk, programs: Programs, server: str, era: str, http: bool
 ) -> None:
     # The proxy declares sampling whatever its client can, so that the gateway would leave it to the proxy.
-    behind = await table.before(SERVERS[server], "pipes", "--answers", "gateway")
-    await asked(table, programs, [*_PROXY, *behind], server, era)
+    behind = await table.before(SERVERS[server], "proxied" if http else "pipes", "--answers", "gateway")
+    await asked(table, programs, await proxied(table, behind, http=http), server, era)
 
 
-async def test_fastmcps_proxy_may_stand_behind_the_gateway(table: Desk, programs: Programs) -> None:
-    # On 2026-07-28 alone: on earlier revisions the proxy finds no way back to its client, with or without a gateway.
-    place = await table.server(SERVERS["upcall-mcp-2"], http=False)
-    behind = await table.gateway([*_PROXY, *place], http=False)
-    await asked(table, programs, behind, "upcall-mcp-2", MODERN)
+@pytest.mark.parametrize(
+    ("era", "http"),
+    # On stdio not on earlier revisions: the proxy finds no way back to its client, with or without a gateway.
+    [(MODERN, False), (LEGACY, True), (MODERN, True)],
+)
+async def test_fastmcps_proxy_may_stand_behind_the_gateway(
+    table: Desk, programs: Programs, era: str, http: bool
+) -> None:
+    place = await table.server(SERVERS["upcall-mcp-2"], http=http)
+    behind = await table.gateway(await proxied(table, place, http=http), http=http)
+    await asked(table, programs, behind, "upcall-mcp-2", era)
