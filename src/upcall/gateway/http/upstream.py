@@ -24,8 +24,8 @@ __all__ = ["Reply", "Upstream", "media_type"]
 
 CONNECT_SECONDS: Final = 10.0
 KEEP_SECONDS: Final = 2.0
-"""How long an idle connection is kept. Well below the 5 s of uvicorn and Node, who count from earlier on when this process
-is behind: a request must not meet the connection's end, for a POST cannot be sent again."""
+"""How long an idle connection is kept: well below the 5 s of uvicorn and Node, which count from earlier on when this
+process is behind. A request must not meet the connection's end, for a POST cannot be sent again."""
 _LONG: Final = 1 << 18
 """Bytes of a body that would hold up everybody else, and be copied as a whole, if it were written at once."""
 _AUTOMATIC: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
