@@ -14,9 +14,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from upcall.errors import ServerUnavailable
 from upcall.gateway.frames import joined, peek
@@ -27,10 +27,7 @@ from upcall.gateway.http.upstream import Upstream
 from upcall.gateway.performing import Answers, Frames, Performer
 from upcall.gateway.session.actions import Lane, ToClient, ToServer
 
-if TYPE_CHECKING:
-    from upcall.gateway.http.exchange import Exchange
-
-__all__ = ["Connect", "Connection", "Connections"]
+__all__ = ["Carrier", "Connect", "Connection", "Connections"]
 
 _log = logging.getLogger("upcall.gateway")
 _ANSWER_BYTES: Final = 64 * 1024
@@ -40,6 +37,28 @@ _OPENING_SECONDS: Final = 1.0
 
 Connect: TypeAlias = Callable[[str], tuple[Frames, Answers]]
 """Makes the session of a new connection, for a principal, and what answers its samples."""
+
+
+class Carrier(Hashable, Protocol):
+    """One request of a client and its response, which carry the frames of a connection: the lane of what they carry."""
+
+    @property
+    def standalone(self) -> bool:
+        """Whether it is the stream for what belongs to no request."""
+        ...
+
+    def upstream_frame(self, frame: bytes) -> None:
+        """To be sent to the server as a request of this one."""
+        ...
+
+    def push(self, frame: bytes, *, sought: bool) -> bool:
+        """A frame for the client that answers nothing which came in just now.
+
+        Args:
+            frame: One message.
+            sought: It belongs here; else it goes only where events are open. ``False`` when it cannot go here.
+        """
+        ...
 
 
 class Connection:
@@ -54,11 +73,11 @@ class Connection:
         self.used = 0.0
         self.opening: asyncio.Event | None = None
         """Set once the server has answered the last GET."""
-        self.exchanges: set[Exchange] = set()
+        self.exchanges: set[Carrier] = set()
         self._session, answering = connect(principal)
         self._performer = Performer(self._session, answering, self._send)
         self._upstream = upstream
-        self._at: Exchange | None = None
+        self._at: Carrier | None = None
         self._frame: bytes | None = None
         self._got: list[bytes] | None = None
         self._posts: set[asyncio.Task[None]] = set()
@@ -88,7 +107,7 @@ class Connection:
                     await opening.wait()
             opening.set()
 
-    def from_client(self, frame: bytes, exchange: Exchange) -> None:
+    def from_client(self, frame: bytes, exchange: Carrier) -> None:
         """A body came. What it becomes is with the exchange, or on its way."""
         self._at = exchange
         try:
@@ -96,15 +115,15 @@ class Connection:
         finally:
             self._at = None
 
-    def from_server(self, frame: bytes, exchange: Exchange) -> list[bytes]:
+    def from_server(self, frame: bytes, exchange: Carrier) -> list[bytes]:
         """A frame came upstream; gives what of it goes to the client, at its place."""
         return self._collect(exchange, frame, lambda: self._performer.from_server(frame, exchange))
 
-    def server_gone(self, reason: str, exchange: Exchange) -> list[bytes]:
+    def server_gone(self, reason: str, exchange: Carrier) -> list[bytes]:
         """Nothing more comes for this exchange; gives what the client is told of it."""
         return self._collect(exchange, None, lambda: self._performer.server_gone(reason, exchange))
 
-    def client_gone(self, exchange: Exchange, unanswered: list[str | int | float]) -> None:
+    def client_gone(self, exchange: Carrier, unanswered: list[str | int | float]) -> None:
         """The client closed the exchange for good, with these legacy requests open.
 
         What ran for them stops, as if the client had cancelled them. The server is not told that it has, for it may not
@@ -155,7 +174,7 @@ class Connection:
         for task in list(self._posts):
             task.cancel()
 
-    def _collect(self, exchange: Exchange, frame: bytes | None, run: Callable[[], None]) -> list[bytes]:
+    def _collect(self, exchange: Carrier, frame: bytes | None, run: Callable[[], None]) -> list[bytes]:
         got: list[bytes] = []
         self._at, self._frame, self._got = exchange, frame, got
         try:

@@ -24,8 +24,8 @@ from upcall.errors import ServerUnavailable
 from upcall.gateway.frames import peek
 from upcall.gateway.http.app import Request, problem
 from upcall.gateway.http.connections import Connection
-from upcall.gateway.http.forwarding import VERSION, response_headers, status_for, upstream_headers
-from upcall.gateway.http.headers import is_modern
+from upcall.gateway.http.forwarding import VERSION, response_headers, upstream_headers
+from upcall.gateway.http.headers import is_modern, status_for
 from upcall.gateway.http.responding import Header, Receive, Send
 from upcall.gateway.http.sse import Event, EventTooLarge, Parser, comment, written
 from upcall.gateway.http.streams import requests_in
@@ -60,7 +60,7 @@ class Exchange:
         on_reply: Callable[[Reply], None] = lambda reply: None,
     ) -> None:
         self.standalone = request.method == "GET" and b"last-event-id" not in request.fields
-        """Whether it is the stream for what belongs to no request."""
+        """See `Carrier`."""
         self._connection = connection
         self._request = request
         self._receive = receive
@@ -80,17 +80,12 @@ class Exchange:
         self._watching: asyncio.Task[None] | None = None
 
     def upstream_frame(self, frame: bytes) -> None:
-        """To be sent as a request of this exchange."""
+        """See `Carrier`."""
         self._to_server.append(frame)
         self._changed.set()
 
     def push(self, frame: bytes, *, sought: bool) -> bool:
-        """A frame for the client that answers nothing which came in just now.
-
-        Args:
-            frame: One message.
-            sought: It belongs here; else it goes only where events are open. ``False`` when it cannot go here.
-        """
+        """See `Carrier`."""
         takes = self._begun or (sought and (_is_response(frame) or (self._held and self._takes_events)))
         if self._over or not takes:
             return False
@@ -127,6 +122,8 @@ class Exchange:
             for other in (self._watching, self._flushing):
                 if other is not None:
                     other.cancel()
+            # What was cancelled has a traceback that leads here: a circle, which would keep the frames for long.
+            self._running = self._watching = self._flushing = None
             if self._left:
                 self._connection.client_gone(self, self._unanswered())
             self._over = True

@@ -13,11 +13,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from upcall.gateway.frames import members, peek
-from upcall.gateway.http.headers import status_of
 from upcall.gateway.http.responding import Header
 
-__all__ = ["SESSION", "VERSION", "answering_headers", "response_headers", "status_for", "upstream_headers"]
+__all__ = ["SESSION", "VERSION", "answering_headers", "response_headers", "upstream_headers"]
 
 SESSION: Final = b"mcp-session-id"
 VERSION: Final = b"mcp-protocol-version"
@@ -76,16 +74,6 @@ def response_headers(headers: Iterable[Header]) -> list[Header]:
         and not name.startswith(b"access-control-")
         and not _CONTROL.search(value)
     ]
-
-
-def status_for(frame: bytes) -> int:
-    """The status under which a response of the gateway's own goes as JSON."""
-    message = peek(frame)
-    error = members(message.error) if message is not None else None
-    try:
-        return status_of(int(bytes(error["code"]))) if error else 200
-    except (KeyError, ValueError):
-        return 200
 
 
 def _nominated(headers: Iterable[Header]) -> set[bytes]:

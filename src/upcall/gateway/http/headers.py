@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from upcall.gateway._decoding import decoded as parsed
-from upcall.gateway.frames import UNREADABLE
+from upcall.gateway.frames import UNREADABLE, members, peek
 
 __all__ = [
     "HEADER_MISMATCH",
@@ -29,6 +29,7 @@ __all__ = [
     "mismatch",
     "repeated",
     "said",
+    "status_for",
     "status_of",
 ]
 
@@ -55,6 +56,16 @@ def is_modern(version: str | None) -> bool:
 def status_of(code: int | None) -> int:
     """HTTP status of a modern response: of this JSON-RPC error code, or of a result (``None``)."""
     return _STATUS.get(code, 200) if code is not None else 200
+
+
+def status_for(frame: bytes) -> int:
+    """The same of a response that the gateway sends as JSON: 200 for all but an error that has its own."""
+    message = peek(frame)
+    error = members(message.error) if message is not None else None
+    try:
+        return status_of(int(bytes(error["code"]))) if error else 200
+    except (KeyError, ValueError):
+        return 200
 
 
 def encoded(value: str) -> str:
