@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -26,19 +27,25 @@ pytestmark = pytest.mark.anyio
 RULE = "-" * 40
 
 
-def servers_of(report: Path) -> list[str]:
-    """Command lines of the demo's servers that still run."""
+def processes_of(report: Path) -> list[Path]:
+    """The demo's servers that still run, and the gateways before them, as folders of /proc."""
     if not Path("/proc/self/cmdline").exists():
         pytest.skip("needs /proc")
-    found = []
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = place.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if "upcall.cli.demo_server" in line and str(report) in line:
-            found.append(line)
-    return found
+    lines = {place: words_of(place) for place in Path("/proc").glob("[0-9]*")}
+    return [place for place, line in lines.items() if "upcall.cli.demo_server" in line and str(report) in line]
+
+
+def words_of(place: Path) -> str:
+    """The command line of a process, empty when it has gone."""
+    try:
+        return (place / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def servers_of(report: Path) -> list[str]:
+    """Command lines of `processes_of`."""
+    return [words_of(place) for place in processes_of(report)]
 
 
 def test_the_log_looks_like_one_of_postgresql() -> None:
@@ -56,7 +63,7 @@ def test_the_log_looks_like_one_of_postgresql() -> None:
 
 def test_the_errors_of_the_log_are_enough_for_the_longest_demo() -> None:
     entries = _log()
-    assert len(entries) == 2 * 4
+    assert len(entries) == 3 * 4
     assert entries[0].endswith("ERROR:  deadlock detected")
     assert all(re.search(r"(ERROR|FATAL|PANIC):  ", entry) for entry in entries)
 
@@ -66,7 +73,7 @@ def test_the_line_that_the_summary_shows_is_the_servers_own() -> None:
 
 
 async def test_every_step_is_shown_and_the_report_is_written(tmp_path: Path) -> None:
-    answers = [f"Explanation {number}." for number in range(1, 5)]
+    answers = [f"Explanation {number}." for number in range(1, 7)]
     async with Facade(*map(says, answers)) as model:
         ended = await upcall("demo", "--model", model_of(model), cwd=tmp_path)
     assert (ended.code, ended.err) == (0, "")
@@ -84,9 +91,23 @@ async def test_every_step_is_shown_and_the_report_is_written(tmp_path: Path) -> 
         "log-archiver · http · 2025-11-25 (legacy)",
         *("→ process_log_entry", "statement timeout", "← sampling request 1", "Explanation 3.", "Success: "),
         *("→ process_log_entry", "password authentication", "← sampling request 2", "Explanation 4.", "Success: "),
-        f"✓ 4 incidents reported in {tmp_path / 'incident_report.txt'}",
-        "stdio, modern                2        2         24   10",
-        "streamable HTTP, legacy      2        2         24   10",
+        "3. Behind the gateway, for a client that cannot sample",
+        "upcall gateway --name log-archiver --policy upcall.toml -- python server.py",
+        'server.log-archiver.decision = "allow"',
+        f'server.log-archiver.model = "{model_of(model)}"',
+        'budget = [{for = "server:log-archiver", per = "day", calls = 8}]',
+        "log-archiver · stdio · 2025-11-25 (legacy)",
+        *("→ process_log_entry", "could not extend file", "← result", "Success: "),
+        *("→ process_log_entry", "remaining connection slots", "← result", "Success: "),
+        "from the gateway's record",
+        *("← sampling request 1 · log-archiver", "You are a Site Reliability Engineer.", "could not extend file"),
+        *("100 tokens", "allow by upcall.toml:1 server.log-archiver.decision"),
+        *("→ x-1 · 12 + 5 tokens", " s · endTurn", "Explanation 5."),
+        *("← sampling request 2 · log-archiver", "remaining connection slots", "Explanation 6."),
+        f"✓ 6 incidents reported in {tmp_path / 'incident_report.txt'}",
+        "stdio, modern                  2        2         24   10",
+        "streamable HTTP, legacy        2        2         24   10",
+        "stdio, behind the gateway      2        2         24   10",
         "middleware=[Sampling()]",
         "upcall demo --model anthropic/claude-sonnet-5",
     ]
@@ -104,14 +125,14 @@ async def test_every_step_is_shown_and_the_report_is_written(tmp_path: Path) -> 
 async def test_a_report_that_exists_grows(tmp_path: Path) -> None:
     report = tmp_path / "mine.txt"
     report.write_text("Mine.\n")
-    async with Facade(says("a"), says("b")) as model:
+    async with Facade(says("a"), says("b"), says("c")) as model:
         ended = await upcall("demo", "--lines", "1", "--output", str(report), "--model", model_of(model))
-    assert f"✓ 2 incidents reported in {report}\n" in ended.out
+    assert f"✓ 3 incidents reported in {report}\n" in ended.out
     assert report.read_text().startswith("Mine.\nRAW LOG: ")
 
 
 async def test_a_terminal_gets_it_folded_to_its_width(tmp_path: Path) -> None:
-    async with Facade(says("word " * 60), says("b")) as model:
+    async with Facade(says("word " * 60), says("b"), says("word " * 60)) as model:
         arguments = ("demo", "--lines", "1", "--output", str(tmp_path / "report.txt"), "--model", model_of(model))
         code, shown = await anyio.to_thread.run_sync(lambda: on_a_terminal(*arguments, columns=80))
     assert code == 0
@@ -120,7 +141,48 @@ async def test_a_terminal_gets_it_folded_to_its_width(tmp_path: Path) -> None:
     assert "1. Over stdio, on a modern connection" in lines
 
 
-@pytest.mark.parametrize("failing", [0, 1], ids=["stdio", "http"])
+@pytest.mark.slow
+async def test_the_gateway_gets_the_models_key_its_server_does_not_and_neither_shows_it(tmp_path: Path) -> None:
+    async with Facade(says("a"), says("b"), Misbehave.HANG) as model:
+        command = [*UPCALL, "demo", "--lines", "1", "--model", "openai/x"]
+        env = environment(OPENAI_API_KEY="sk-of-the-test", OPENAI_BASE_URL=f"{model.url}/v1")
+        async with await anyio.open_process(command, env=env, cwd=tmp_path) as running:
+            with anyio.fail_after(60):
+                await model.hanging.wait()
+                places = [place for place in processes_of(tmp_path) if "upcall.cli gateway" not in words_of(place)]
+                held = ["sk-of-the-test" in (place / "environ").read_text() for place in places]
+                running.send_signal(signal.SIGINT)
+                assert running.stdout is not None
+                shown = b"".join([piece async for piece in running.stdout])
+                await running.wait()
+    assert held == [False]
+    assert [seen.headers["authorization"] for seen in model.seen] == ["Bearer sk-of-the-test"] * 3
+    assert b"3. Behind the gateway" in shown
+    assert b"sk-of-the-test" not in shown
+
+
+@pytest.mark.slow
+async def test_a_server_that_dies_behind_the_gateway_is_no_failure_of_the_model(tmp_path: Path) -> None:
+    report, folder = tmp_path / "report.txt", tmp_path / "temporary"
+    folder.mkdir()
+    async with Facade(says("a"), says("b"), Misbehave.HANG) as model:
+        command = [*UPCALL, "demo", "--lines", "1", "--output", str(report), "--model", model_of(model)]
+        async with await anyio.open_process(command, env=environment(TMPDIR=str(folder))) as running:
+            with anyio.fail_after(60):
+                await model.hanging.wait()
+                (server,) = [place for place in processes_of(report) if "upcall.cli gateway" not in words_of(place)]
+                os.kill(int(server.name), signal.SIGKILL)
+                assert running.stderr is not None
+                said = b"".join([piece async for piece in running.stderr]).decode()
+                code = await running.wait()
+    assert code != 0
+    assert "sampling request failed" not in said
+    assert said.count("Error: ") == 1
+    assert list(folder.iterdir()) == []
+    await until(lambda: not servers_of(tmp_path))
+
+
+@pytest.mark.parametrize("failing", [0, 1, 2], ids=["stdio", "http", "gateway"])
 async def test_a_step_that_fails_ends_the_demo_with_an_exit_code(failing: int, tmp_path: Path) -> None:
     script = [says("fine") for _ in range(failing)] + [Reply(401, {"error": {"message": "no"}})]
     async with Facade(*script) as model:
@@ -129,6 +191,7 @@ async def test_a_step_that_fails_ends_the_demo_with_an_exit_code(failing: int, t
     assert "✗" in ended.out
     assert "✓" not in ended.out
     assert "failed" in ended.err
+    assert ("upcall gateway: log-archiver got no answer: " in ended.err) == (failing == 2)
     assert servers_of(tmp_path) == []
 
 
@@ -158,11 +221,20 @@ async def test_missing_weights_are_installed_first_by_the_same_code_as_model_ins
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is POSIX")
-@pytest.mark.parametrize("answered", [0, 1], ids=["stdio", "http"])
+@pytest.mark.parametrize(
+    "answered",
+    [
+        pytest.param(0, id="stdio"),
+        pytest.param(1, id="http"),
+        pytest.param(2, id="gateway", marks=pytest.mark.slow),
+    ],
+)
 async def test_interrupting_ends_the_demo_and_its_server(answered: int, tmp_path: Path) -> None:
+    (tmp_path / "temporary").mkdir()
+    env = environment(TMPDIR=str(tmp_path / "temporary"))
     async with Facade(*[says("fine")] * answered, Misbehave.HANG) as model:
         command = [*UPCALL, "demo", "--lines", "1", "--model", model_of(model)]
-        async with await anyio.open_process(command, env=environment(), cwd=tmp_path) as running:
+        async with await anyio.open_process(command, env=env, cwd=tmp_path) as running:
             with anyio.fail_after(60):
                 await model.hanging.wait()
                 running.send_signal(signal.SIGINT)
@@ -170,6 +242,7 @@ async def test_interrupting_ends_the_demo_and_its_server(answered: int, tmp_path
                 said = b"".join([piece async for piece in running.stderr])
                 assert (await running.wait(), said) == (130, b"Interrupted.\n")
     await until(lambda: not servers_of(tmp_path))
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 @pytest.mark.embedded
@@ -178,7 +251,7 @@ async def test_the_whole_demo_with_the_embedded_model(tmp_path: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
     report = (tmp_path / "incident_report.txt").read_text(encoding="utf-8")
     *entries, rest = report.split(f"{RULE}\n")
-    assert (len(entries), rest) == (2, "")
+    assert (len(entries), rest) == (3, "")
     for entry, line in zip(entries, _log(), strict=False):
         raw, _, analysis = entry.partition("\nAI ANALYSIS: ")
         assert raw == f"RAW LOG: {line}"

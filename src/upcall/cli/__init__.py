@@ -23,7 +23,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: dict[str, tuple[str, str]] = {
     "call": ("upcall.cli.call:call", "Call a tool of an MCP server, and answer its sampling requests."),
     "consents": ("upcall.cli.consents:consents", "List what people want remembered; forget it."),
-    "demo": ("upcall.cli.demo:demo", "See a server sample, on the modern and on the legacy protocol."),
+    "demo": ("upcall.cli.demo:demo", "See a server sample, on both protocols and behind the gateway."),
     "doctor": ("upcall.cli.doctor:doctor", "Say which tools of your servers sample, and what is missing."),
     "gateway": ("upcall.cli.gateway:gateway", "Stand between a client and a server; answer sampling for it."),
     "init": ("upcall.cli.init:init", "Write a policy file to begin with, here or for the user."),

@@ -17,7 +17,7 @@ from upcall.cli._target import Target, inherited_environment, lines_to
 from upcall.cli._watcher import Watcher
 from upcall.errors import ServerUnavailable, UpcallError
 
-__all__ = ["over_http", "over_stdio"]
+__all__ = ["over_http", "over_stdio", "server_over_stdio"]
 
 # -P: a file in the current directory must not stand in for a module of ours.
 _SERVER = (sys.executable, "-P", "-m", "upcall.cli.demo_server")
@@ -30,7 +30,12 @@ _GRACE = 5.0
 @asynccontextmanager
 async def over_stdio(report: Path, watcher: Watcher) -> AsyncIterator[Target]:
     """A server that the client starts itself."""
-    yield Target(command=(*_SERVER, "--stdio", "--report", str(report)), env=inherited_environment())
+    yield Target(command=server_over_stdio(report), env=inherited_environment())
+
+
+def server_over_stdio(report: Path) -> tuple[str, ...]:
+    """The command that starts it on standard input and output."""
+    return (*_SERVER, "--stdio", "--report", str(report))
 
 
 @asynccontextmanager

@@ -16,9 +16,17 @@ import msgspec
 from upcall.models.anthropic import ANTHROPIC
 from upcall.models.openai import OPENAI
 
-__all__ = ["Target", "inherited_environment", "lines_to", "read_target", "transport_to"]
+__all__ = [
+    "MODEL_KEYS",
+    "Target",
+    "inherited_environment",
+    "lines_to",
+    "read_target",
+    "transport_to",
+    "whole_environment",
+]
 
-_OURS = (ANTHROPIC.key_variable, "ANTHROPIC_AUTH_TOKEN", OPENAI.key_variable)
+MODEL_KEYS = (ANTHROPIC.key_variable, "ANTHROPIC_AUTH_TOKEN", OPENAI.key_variable)
 """Keys of this side's model: a server gets them only when it is handed them by name."""
 _LONGEST_LINE = 10_000
 _CONNECT_TIMEOUT = 30.0
@@ -78,7 +86,12 @@ def read_target(server: str, *, headers: Sequence[str] = (), env: Sequence[str] 
 
 def inherited_environment() -> dict[str, str]:
     """What a server that is started here finds in its environment: everything but the keys of this side's model."""
-    return {name: value for name, value in os.environ.items() if name not in _OURS}
+    return {name: value for name, value in os.environ.items() if name not in MODEL_KEYS}
+
+
+def whole_environment() -> dict[str, str]:
+    """What a program of ours that itself calls a model finds: everything, the keys included."""
+    return dict(os.environ)
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from upcall.host import Entry
 from upcall.models import Adjustment
 from upcall.wire import visible
 
-__all__ = ["Result", "Transcript", "tokens_of"]
+__all__ = ["Result", "Transcript", "request_rows", "tokens_of"]
 
 _ARGUMENT, _PROMPT, _LOG = 400, 2000, 500
 """Characters that are shown of each; a prompt often repeats an argument that is a whole file."""
@@ -80,15 +80,10 @@ class Transcript(Watcher):
     def asked(self, sample: Sample) -> None:
         self._last = sample.number
         self._open[sample.number] = monotonic()
-        request = sample.params
-        rows = [("system", self._short(str(request.get("systemPrompt") or ""), _PROMPT))]
-        for message in request.get("messages") or ():
-            told = "\n".join(map(in_words, blocks_of(message.get("content"))))
-            rows.append((str(message.get("role")), self._short(told, _PROMPT)))
-        rows += [("limits", limits_of(request)), ("prefers", preferences_of(request)), ("tools", tools_of(request))]
+        rows = request_rows(sample.params, full=self._full)
         self._pen.blank()
         self._pen.heading("←", f"sampling request {sample.number}", style="bold yellow", indent=2)
-        self._pen.fields([row for row in rows if row[1]], indent=4)
+        self._pen.fields(rows, indent=4)
 
     def answered(self, sample: Sample) -> None:
         self._open.pop(sample.number, None)
@@ -174,6 +169,20 @@ class Result(Watcher):
 
     def refused(self, code: int, message: str) -> None:
         click.echo(visible(f"Error {code}: {message}"), err=True)
+
+
+def request_rows(request: Mapping[str, Any], *, full: bool = False) -> list[tuple[str, str]]:
+    """What a sampling request asks for, as labels and texts; long texts are cut unless ``full``."""
+
+    def short(text: str) -> str:
+        return text if full else clipped(text, _PROMPT)
+
+    rows = [("system", short(str(request.get("systemPrompt") or "")))]
+    for message in request.get("messages") or ():
+        told = "\n".join(map(in_words, blocks_of(message.get("content"))))
+        rows.append((str(message.get("role")), short(told)))
+    rows += [("limits", limits_of(request)), ("prefers", preferences_of(request)), ("tools", tools_of(request))]
+    return [row for row in rows if row[1]]
 
 
 def tokens_of(entry: Entry) -> str:

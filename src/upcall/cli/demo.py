@@ -1,4 +1,4 @@
-"""`upcall demo`: a server that samples, at work on both revisions of the protocol, with a real model."""
+"""`upcall demo`: a server that samples, on both revisions of the protocol and behind the gateway, with a real model."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 
 import click
 import msgspec
 
+from upcall.cli._demo_gateway import behind_gateway, draw_records
 from upcall.cli._demo_process import over_http, over_stdio
 from upcall.cli._models import EMBEDDED, model_named, notice_for
 from upcall.cli._pen import Pen, pen_for
@@ -23,6 +25,7 @@ from upcall.cli.model import install
 from upcall.errors import SamplingError, UpcallError
 from upcall.models import Model
 from upcall.models.embedded import find_weights
+from upcall.store import Record
 
 __all__ = ["demo"]
 
@@ -50,14 +53,19 @@ class _Tally(msgspec.Struct):
     title: str
     calls: int = 0
     samples: list[Sample] = []
+    """Those that this client answered."""
+    records: list[Record] = []
+    """Those that the gateway answered."""
 
     def row(self) -> tuple[str, ...]:
         """The tally as cells of the summary."""
         entries = [sample.entry for sample in self.samples if sample.entry is not None]
         usages = [entry.usage for entry in entries if entry.usage is not None]
-        asked, answered = sum(one.input_tokens for one in usages), sum(one.output_tokens for one in usages)
-        seconds = sum(entry.latency for entry in entries)
-        return (self.title, f"{self.calls}", f"{len(entries)}", f"{asked}", f"{answered}", f"{seconds:.1f}")
+        asked = sum(one.input_tokens for one in usages) + sum(one.input_tokens or 0 for one in self.records)
+        answered = sum(one.output_tokens for one in usages) + sum(one.output_tokens or 0 for one in self.records)
+        seconds = sum(one.latency for one in entries) + sum(one.latency or 0 for one in self.records)
+        count = len(entries) + len(self.records)
+        return (self.title, f"{self.calls}", f"{count}", f"{asked}", f"{answered}", f"{seconds:.1f}")
 
 
 def _log() -> list[str]:
@@ -92,12 +100,12 @@ def _log() -> list[str]:
     help="The report, to which the server appends.",
 )
 def demo(model: str, lines: int, output: Path) -> None:
-    """See a server sample, on the modern and on the legacy protocol.
+    """See a server sample, on both protocols and behind the gateway.
 
     A log archiver reads errors of a PostgreSQL log. Its tool asks the client's model what each one means, in the midst
-    of its work, and writes the answers into a report. The same server is started twice: over stdio on a modern
-    connection (2026-07-28), and over streamable HTTP on a legacy one (2025-11-25). Everything runs on this machine;
-    the embedded model is installed first when it is missing.
+    of its work, and writes the answers into a report. The same server is started three times: over stdio on a modern
+    connection (2026-07-28), over streamable HTTP on a legacy one (2025-11-25), and behind the gateway, for a client
+    that cannot sample. Everything runs on this machine; the embedded model is installed first when it is missing.
 
     \b
     Examples:
@@ -114,10 +122,10 @@ def demo(model: str, lines: int, output: Path) -> None:
     answering = model_named(model)
     if answering is None:
         raise click.BadParameter("the demo needs a model.", param_hint="--model")
-    run(lambda: _play(answering, lines, report))
+    run(lambda: _play(answering, model, lines, report))
 
 
-async def _play(model: Model, lines: int, report: Path) -> int:
+async def _play(model: Model, spec: str, lines: int, report: Path) -> int:
     pen = pen_for()
     pen.heading("", "A server that borrows the client's model")
     pen.text(
@@ -130,18 +138,10 @@ async def _play(model: Model, lines: int, report: Path) -> int:
     for number, part in enumerate(_PARTS, start=1):
         pen.blank()
         pen.heading(f"{number}.", f"Over {part.transport}, on a {part.era} connection", style="bold")
-        tally = _Tally(f"{part.transport}, {part.era}")
-        tallies.append(tally)
-        watcher = Transcript(pen, model=model.name)
-        try:
-            async with part.server(report, watcher) as target:
-                async with talk_to(target, model=model, era=part.era, watcher=watcher) as talk:
-                    tally.samples = talk.samples
-                    for _ in range(lines):
-                        await _archive(talk, next(entries), pen)
-                        tally.calls += 1
-        finally:
-            pen.busy(None)
+        tallies.append(await _directly(pen, part, model, list(islice(entries, lines)), report))
+    pen.blank()
+    pen.heading(f"{len(_PARTS) + 1}.", "Behind the gateway, for a client that cannot sample", style="bold")
+    tallies.append(await _behind(pen, model, spec, list(islice(entries, lines)), report))
     written = _archived(report) - before
     if written != sum(tally.calls for tally in tallies):
         raise UpcallError(f"The server said that it wrote the report, but {report.name} has {written} new entries.")
@@ -149,13 +149,61 @@ async def _play(model: Model, lines: int, report: Path) -> int:
     return 0
 
 
-async def _archive(talk: Talk, line: str, pen: Pen) -> None:
-    if talk.samples:
+async def _directly(pen: Pen, part: _Part, model: Model, entries: list[str], report: Path) -> _Tally:
+    """A client that answers itself."""
+    tally = _Tally(f"{part.transport}, {part.era}")
+    watcher = Transcript(pen, model=model.name)
+    try:
+        async with part.server(report, watcher) as target:
+            async with talk_to(target, model=model, era=part.era, watcher=watcher) as talk:
+                tally.samples = talk.samples
+                await _archive(talk, entries, tally, pen)
+    finally:
+        pen.busy(None)
+    return tally
+
+
+async def _behind(pen: Pen, model: Model, spec: str, entries: list[str], report: Path) -> _Tally:
+    """A client that declares no sampling, so that the gateway answers."""
+    tally = _Tally("stdio, behind the gateway")
+    with behind_gateway(report, spec, model.name) as gateway:
+        pen.text(f"Now the client declares no sampling. The gateway that it starts answers instead, with {model.name}:")
+        pen.text(gateway.command, indent=2)
+        pen.fields([("upcall.toml", gateway.rules)])
         pen.blank()
-    if not await talk.call(_TOOL, {"log_line": line}):
-        if talk.failed:
-            raise SamplingError("A sampling request failed.", detail=str(talk.failed[-1].ended.fault))
-        raise UpcallError("The server could not archive an entry.")
+        try:
+            watcher = Transcript(pen, model=model.name)
+            async with talk_to(gateway.target, model=None, era="legacy", watcher=watcher) as talk:
+                await _archive(talk, entries, tally, pen)
+        except UpcallError as error:
+            pen.busy(None)
+            # One that was cancelled, or is lost, came after whatever went wrong.
+            lost = [one for one in await gateway.records() if one.outcome not in (None, "answered", "cancelled")]
+            if not lost:
+                raise
+            draw_records(pen, lost)
+            detail = lost[-1].error.detail if lost[-1].error is not None else ""
+            raise SamplingError("A sampling request failed.", detail=detail) from error
+        finally:
+            pen.busy(None)
+        tally.records = await gateway.records()
+        pen.blank()
+        pen.text("What this client never saw, from the gateway's record (`upcall log` shows yours):")
+        draw_records(pen, tally.records)
+    if len(tally.records) != tally.calls:
+        raise UpcallError(f"There were {tally.calls} calls, but the gateway recorded {len(tally.records)} requests.")
+    return tally
+
+
+async def _archive(talk: Talk, entries: list[str], tally: _Tally, pen: Pen) -> None:
+    for line in entries:
+        if tally.calls:
+            pen.blank()
+        if not await talk.call(_TOOL, {"log_line": line}):
+            if talk.failed:
+                raise SamplingError("A sampling request failed.", detail=str(talk.failed[-1].ended.fault))
+            raise UpcallError("The server could not archive an entry.")
+        tally.calls += 1
 
 
 def _archived(report: Path) -> int:
@@ -178,6 +226,7 @@ def _summarise(pen: Pen, tallies: list[_Tally], report: Path, written: int) -> N
     pen.fields(
         [
             ("the one line in the server", _server_line()),
+            ("for a client that cannot sample", "upcall wrap .mcp.json"),
             ("with a better model", "upcall demo --model anthropic/claude-sonnet-5"),
             ("with a server of your own", "upcall call 'python server.py'"),
         ],
