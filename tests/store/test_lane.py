@@ -150,17 +150,19 @@ def test_a_job_that_was_cancelled_while_it_waited_is_not_done(make: _Make) -> No
     assert _result(lane.submit(_keys)) == ["kept"]
 
 
-def test_a_job_that_waited_too_long_fails_undone(make: _Make) -> None:
+def test_a_job_that_waited_too_long_fails_undone_unless_nobody_waits_for_it(make: _Make) -> None:
     lane = make(batch=100, patience=0.05)
     blocked = _Blocked(lane)
     late = lane.submit(_remember("late"))
+    owed = lane.submit(_remember("owed"), unhurried=True)
     until = monotonic() + 0.1
     while monotonic() < until:
         threading.Event().wait(0.01)
     blocked.let_go()
     with pytest.raises(StoreError, match="too slow"):
         _result(late)
-    assert _result(lane.submit(_keys)) == []
+    assert _result(owed) == 1
+    assert _result(lane.submit(_keys)) == ["owed"]
 
 
 def test_threads_start_when_there_is_work_for_them_and_no_more_than_allowed(make: _Make, backend: _Counting) -> None:

@@ -20,6 +20,9 @@ __all__ = ["Database"]
 
 T = TypeVar("T")
 
+_UNDO_ATTEMPTS = 3
+"""Times that it is tried to take back what nobody will hear of; should all fail, it expires."""
+
 
 class Database:
     """Has work done without blocking the event loop, within a bounded time.
@@ -83,5 +86,13 @@ class Database:
 
 def _take_back(lane: Lane, undo: Callable[[T], Work[object]], done: Future[T]) -> None:
     if not done.cancelled() and done.exception() is None:
-        with suppress(StoreError):  # closed meanwhile: what was reserved expires, what was begun is lost
-            lane.submit(undo(done.result()), lock=True)
+        _undo(lane, undo(done.result()), _UNDO_ATTEMPTS)
+
+
+def _undo(lane: Lane, work: Work[object], attempts: int) -> None:
+    def again(undone: Future[object]) -> None:
+        if undone.exception() is not None and attempts > 1:
+            _undo(lane, work, attempts - 1)
+
+    with suppress(StoreError):  # closed meanwhile: what was reserved expires, what was begun is lost
+        lane.submit(work, lock=True, unhurried=True).add_done_callback(again)

@@ -8,7 +8,8 @@ Invariants: a job's future is resolved after its transaction was committed or ro
 caller left while it waited is not done at all; a thread lives on whatever a job raises; a thread that has had
 nothing to do for a while ends and gives its connection back, and the next job starts a new one.
 
-Time is bounded: a job that waited longer than the lane's patience fails undone; each attempt is bounded by the
+Time is bounded: a job that waited longer than the lane's patience fails undone, unless it is one that nobody waits
+for; each attempt is bounded by the
 connection's own time limits; and should one be under way longer than the lane's limit all the same, its connection
 is cut when the next job comes.
 """
@@ -33,9 +34,10 @@ IDLE = 60.0
 
 
 class _Job(Generic[T]):
-    def __init__(self, work: Work[T], *, lock: bool) -> None:
+    def __init__(self, work: Work[T], *, lock: bool, unhurried: bool) -> None:
         self.work = work
         self.lock = lock
+        self.unhurried = unhurried
         self.future: Future[T] = Future()
         self.since = monotonic()
 
@@ -78,13 +80,13 @@ class Lane:
         self._free = 0
         self._closed = False
 
-    def submit(self, work: Work[T], *, lock: bool = False) -> Future[T]:
-        """Have ``work`` done; ``lock`` as in `Connection.begin`.
+    def submit(self, work: Work[T], *, lock: bool = False, unhurried: bool = False) -> Future[T]:
+        """Have ``work`` done; ``lock`` as in `Connection.begin`, ``unhurried`` however long it waits for its turn.
 
         Raises:
             StoreError: The lane is closed.
         """
-        job = _Job(work, lock=lock)
+        job = _Job(work, lock=lock, unhurried=unhurried)
         with self._changed:
             if self._closed:
                 raise StoreError("The record is closed.")
@@ -158,7 +160,7 @@ class Lane:
     def _in_time(self, job: _Job[Any]) -> bool:
         if not job.future.set_running_or_notify_cancel():
             return False
-        if monotonic() - job.since > self._patience:
+        if not job.unhurried and monotonic() - job.since > self._patience:
             detail = f"waited longer than {self._patience:g} seconds for its turn"
             job.future.set_exception(StoreError("The record is too slow at the moment.", detail=detail))
             return False
