@@ -224,6 +224,12 @@ async def test_a_client_that_breaks_off_initialize_cancels_nothing(tmp_path: Pat
     assert json.loads(line)["method"] == "initialize"
 
 
+async def test_there_is_no_initialize_on_the_modern_era(tmp_path: Path) -> None:
+    async with web(tmp_path) as client:
+        status, body = await client.modern("initialize", id="i")
+        assert (status, body["id"], body["error"]["code"]) == (404, "i", -32601)
+
+
 async def test_the_standalone_stream_carries_what_belongs_to_no_request(tmp_path: Path) -> None:
     async with web(tmp_path) as client:
         session = await client.begin()
@@ -297,7 +303,7 @@ async def test_headers_of_2026_07_28_are_held_against_the_body(tmp_path: Path) -
         assert (status, got["error"]["code"]) == (400, -32602)
         assert (await client.post([message], **good))[0] == 400
         begin = {**good, "Mcp_Method": "initialize", "Mcp_Session_Id": "x"}
-        assert (await client.post(request("initialize", _meta=META), **begin))[0] == 400
+        assert (await client.post(request("initialize", _meta=META), **begin))[0] == 404
         assert (await client.post({"jsonrpc": "2.0", "id": 1, "result": {}}, **good))[0] == 400
         assert await client.post({"jsonrpc": "2.0", "method": "notifications/cancelled"}, **good) == (202, None)
         async with client.http.get(client.url, headers={"MCP-Protocol-Version": "2026-07-28"}) as response:

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from msgspec import UNSET
 
-from upcall.errors import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, ServerUnavailable
+from upcall.errors import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, ServerUnavailable
 from upcall.gateway.frames import elements, error, peek, raw_id
 from upcall.gateway.http.app import Request
 from upcall.gateway.http.headers import HEADER_MISMATCH, LEGACY_VERSIONS, Said, ToolHeaders, is_modern, mismatch, said
@@ -122,6 +122,9 @@ class Hosting:
         if message is None and not elements(frame):
             raise _Refusal(400, "The body is no JSON-RPC message.", code=PARSE_ERROR)
         version, id = request.header(b"mcp-protocol-version"), request.header(b"mcp-session-id")
+        if message is not None and message.method == "initialize" and is_modern(version):
+            # SEP-2575 has removed it. It would turn the process that others share into one of the other era.
+            raise _Refusal(404, "Method not found", code=METHOD_NOT_FOUND, id=raw_id(frame))
         if message is not None and message.method == "initialize" and id is None:
             await self._initialize(request, receive, send)
             return
@@ -129,7 +132,6 @@ class Hosting:
         if message is not None and message.method and (id is None or is_modern(version)):
             about = said(message.method, message.params or None)
         if is_modern(version) or (about is not None and is_modern(about.version)):
-            # An initialize would turn the process that others share into one of the other era.
             if message is None or about is None or message.id is None or about.method == "initialize":
                 raise _Refusal(400, "The body must be a single JSON-RPC request or notification.")
             if message.id is UNSET:  # a client says nothing here but by closing a response stream
