@@ -28,6 +28,7 @@ _STREAMS = {
     "server-sse-priming-event",
     "server-sse-retry-field",
     "incoming-sse-event",
+    "server-sse-disconnect-resume",
 }
 """What the suite looks at in responses that are events. The gateway gives an answer that is there at once as JSON,
 which the transport leaves to the server; a server on pipes has no stream of HTTP that it could close and resume."""
