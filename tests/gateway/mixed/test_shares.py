@@ -30,7 +30,8 @@ def bearer(name: str) -> dict[str, str]:
 
 
 async def refused(client: Web, name: str) -> bool:
-    status, got = await client.post(request("initialize", id="i"), **bearer(name))
+    with anyio.fail_after(10):
+        status, got = await client.post(request("initialize", id="i"), **bearer(name))
     assert (status, got["id"]) == (503, "i")
     return True
 
