@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -110,6 +112,16 @@ async def test_a_refusal_and_a_fault_of_ours_both_reach_the_server(outcome: Outc
     [(to, message)] = between.sent
     assert (to, message["id"], message["error"]["code"]) == ("server", 7, code)
     assert "secret" not in json.dumps(message)
+
+
+async def test_nothing_keeps_a_session_whose_samples_are_through() -> None:
+    between = Between()
+    between.ask()
+    between.answering.go.set()
+    await until(lambda: between.sent)
+    kept = weakref.ref(between.performer)
+    del between.performer
+    await until(lambda: gc.collect() >= 0 and kept() is None)
 
 
 async def test_many_samples_at_once_keep_to_themselves() -> None:

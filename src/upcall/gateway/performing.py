@@ -171,15 +171,20 @@ class Performer:
         return [action.number for action in actions if isinstance(action, StopSample)]
 
     def _stop(self, number: int) -> None:
+        task = self._over(number)
+        if task is not None:
+            self._stopped.add(task)
+            task.add_done_callback(self._stopped.discard)
+            task.cancel()
+
+    def _over(self, number: int) -> asyncio.Task[None] | None:
+        """It is under way no more. The timer ends with the last one, else it would keep the session until it is due."""
         task = self._under_way.pop(number, None)
         self._apart.discard(number)
         if not self._under_way and self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if task is not None:
-            self._stopped.add(task)
-            task.add_done_callback(self._stopped.discard)
-            task.cancel()
+        return task
 
     async def _sample(self, sample: Sample) -> None:
         async def elicit(params: bytes) -> bytes | None:
@@ -192,8 +197,7 @@ class Performer:
             _log.exception("Sample %s failed.", sample.number)
             outcome = Refused(SamplingError("The gateway failed to answer the request.", detail=repr(error)))
         if self._under_way.get(sample.number) is me:
-            del self._under_way[sample.number]
-            self._apart.discard(sample.number)
+            self._over(sample.number)
             self._perform(self._session.answered(sample.number, outcome))
 
     async def _elicit(self, number: int, params: bytes) -> bytes | None:

@@ -208,6 +208,7 @@ class _Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._on_time()
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # uvicorn leaves it where the client broke off, and all of this with it
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:

@@ -105,6 +105,7 @@ class SharedServer(Hosted):
             for cancelled in self.many.gone(exchange):
                 self.process.send(cancelled)
         await exchange.performer.aclose()
+        exchange.forget()
 
 
 class _Exchange:
@@ -137,4 +138,11 @@ class _Exchange:
 
     def sent_some(self) -> None:
         while self.stream.drop(unsent=False):
+            pass
+
+    def forget(self) -> None:
+        """It is over. It and its performer know each other, and may stay for long; what they said need not."""
+        self.stream.end()
+        self.sent_some()
+        while self.stream.drop(unsent=True):
             pass
