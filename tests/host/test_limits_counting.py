@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from upcall.errors import LimitExceeded
 from upcall.host.limits import Counters, check_result
-from upcall.host.limits.counting import FORGOTTEN
+from upcall.host.limits.counting import FORGOTTEN, REMEMBERED
 from upcall.host.policy import Rules, parse_policy
 
 
@@ -72,6 +72,26 @@ def test_a_call_that_nothing_is_heard_of_is_forgotten() -> None:
     assert not admitted(counters, one, FORGOTTEN - 1, 1)
     assert not admitted(counters, one, FORGOTTEN + 1, 1), "it was heard of in between"
     assert admitted(counters, one, 3 * FORGOTTEN, 1)
+
+
+def test_no_more_calls_are_remembered_than_so_many_of_each_server() -> None:
+    counters, one, other = Counters(), rules(samples_per_call=1), rules("other", samples_per_call=1)
+    counters.admit(other, at=0.0, call="its")
+    for call in range(REMEMBERED):
+        counters.admit(one, at=0.0, call=call)
+    assert not admitted(counters, one, 0.0, 0), "it was heard of now, so the next is the oldest"
+    counters.admit(one, at=0.0, call="one more")
+    assert admitted(counters, one, 0.0, 1)
+    assert not admitted(counters, one, 0.0, 0)
+    assert not admitted(counters, other, 0.0, "its")
+
+
+def test_calls_that_are_refused_have_no_other_forgotten() -> None:
+    counters, one = Counters(), rules(samples_per_call=1, per_minute=1)
+    counters.admit(one, at=0.0, call="first")
+    for call in range(REMEMBERED + 1):
+        assert not admitted(counters, one, 0.0, call)
+    assert not admitted(counters, one, 100.0, "first")
 
 
 def test_what_is_refused_counts_nowhere() -> None:

@@ -2,10 +2,12 @@
 
 A request is *admitted* once, when it arrives: it counts in the last 60 seconds of its server and in the tool call it
 belongs to. A tool call is *open* from the first request that names it until nothing has been heard of it for
-`FORGOTTEN` seconds. How many requests run at one time is the matter of whoever calls the models.
+`FORGOTTEN` seconds, or until `REMEMBERED` others of its server were heard of since. A server that wants to be forgotten
+so needs that many more calls of its clients, each of which is held to the limit itself. How many requests run at one
+time is the matter of whoever calls the models.
 
-Invariants: what is refused has counted nowhere; memory is bounded by the limits, the open calls and the number of
-servers.
+Invariants: what is refused has counted nowhere, and opens no call; memory is bounded by the limits, `REMEMBERED` and
+the number of servers; no server can have the calls of another forgotten.
 """
 
 from __future__ import annotations
@@ -20,12 +22,14 @@ from upcall.errors import LimitExceeded
 if TYPE_CHECKING:
     from upcall.host.policy import Rules
 
-__all__ = ["FORGOTTEN", "MINUTE", "Counters", "check_result"]
+__all__ = ["FORGOTTEN", "MINUTE", "REMEMBERED", "Counters", "check_result"]
 
 MINUTE = 60.0
 """Seconds that ``per_minute`` looks back."""
 FORGOTTEN = 3600.0
 """Seconds without a request, after which a tool call is taken to be over."""
+REMEMBERED = 10_000
+"""Open calls of one server, at most."""
 
 
 class _Call:
@@ -41,7 +45,7 @@ class Counters:
 
     def __init__(self) -> None:
         self._recent: dict[str, deque[float]] = {}
-        self._calls: dict[tuple[str, Hashable], _Call] = {}  # least recently heard of first
+        self._calls: dict[str, dict[Hashable, _Call]] = {}  # by server; least recently heard of first
 
     def admit(self, rules: Rules, *, at: float, call: Hashable | None = None) -> None:
         """A request has arrived.
@@ -72,15 +76,23 @@ class Counters:
             recent.append(at)
         if counted is not None:
             counted.samples += 1
+            calls = self._calls[rules.server]
+            calls[call] = counted
+            if len(calls) > REMEMBERED:
+                del calls[next(iter(calls))]
 
     def _call(self, server: str, call: Hashable | None, at: float) -> _Call | None:
-        while self._calls and (oldest := next(iter(self._calls.items())))[1].seen <= at - FORGOTTEN:
-            del self._calls[oldest[0]]
+        calls = self._calls.setdefault(server, {})
+        while calls and (oldest := next(iter(calls.items())))[1].seen <= at - FORGOTTEN:
+            del calls[oldest[0]]
         if call is None:
             return None
-        counted = self._calls.pop((server, call), None) or _Call()
+        counted = calls.pop(call, None)
+        if counted is None:
+            counted = _Call()
+        else:
+            calls[call] = counted  # heard of last
         counted.seen = at
-        self._calls[server, call] = counted
         return counted
 
 
