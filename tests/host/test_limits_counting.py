@@ -75,7 +75,8 @@ def test_a_call_that_nothing_is_heard_of_is_forgotten() -> None:
 
 
 def test_no_more_calls_are_remembered_than_so_many_of_each_server() -> None:
-    counters, one, other = Counters(), rules(samples_per_call=1), rules("other", samples_per_call=1)
+    counters, other = Counters(), rules("other", samples_per_call=1)
+    one = rules(samples_per_call=1, per_minute="unlimited")
     counters.admit(other, at=0.0, call="its")
     for call in range(REMEMBERED):
         counters.admit(one, at=0.0, call=call)
