@@ -7,9 +7,16 @@ import gc
 import json
 import os
 import signal
+from collections import Counter
 from pathlib import Path
 
 from upcall.cli import main
+from upcall.gateway.performing import Performer
+from upcall.gateway.session import Session
+from upcall.gateway.session._calls import Call
+
+OURS = (Session, Performer, Call)
+"""What lives as long as a request, or a connection."""
 
 
 def report(*_: object) -> None:
@@ -17,7 +24,10 @@ def report(*_: object) -> None:
     gc.collect()
     file = Path(os.environ["SOAK_REPORT"])
     part = file.with_suffix(".part")
-    part.write_text(json.dumps({"tasks": len(asyncio.all_tasks()), "objects": len(gc.get_objects())}))
+    found = gc.get_objects()
+    kinds = Counter(type(one) for one in found)
+    ours = {kind.__name__: kinds[kind] for kind in OURS}
+    part.write_text(json.dumps({"tasks": len(asyncio.all_tasks()), "objects": len(found), "ours": ours}))
     part.replace(file)
 
 

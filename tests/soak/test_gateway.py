@@ -38,6 +38,8 @@ class Measured(NamedTuple):
     objects: int
     files: int
     threads: int
+    ours: dict[str, int]
+    """Objects that live as long as a request, or a connection, by their class."""
 
 
 async def measured(place: Place, report: Path) -> Measured:
@@ -49,7 +51,7 @@ async def measured(place: Place, report: Path) -> Measured:
     proc = Path(f"/proc/{place.gateway.pid}")
     memory = int((proc / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     files, threads = len(list((proc / "fd").iterdir())), len(list((proc / "task").iterdir()))
-    return Measured(memory, said["tasks"], said["objects"], files, threads)
+    return Measured(memory, said["tasks"], said["objects"], files, threads, said["ours"])
 
 
 async def work(client: Pipes | Http, calls: int, name: str) -> None:
@@ -61,6 +63,7 @@ async def work(client: Pipes | Http, calls: int, name: str) -> None:
             text = f"{name} {number}"
             tool, expected = ("ask", f"{text}: about {text}") if number % SAMPLED == 0 else ("echo", text)
             answer = await client.call(tool, text=text)
+            assert "result" in answer, answer
             assert answer["result"]["content"][0]["text"] == expected, answer
 
     async with asyncio.TaskGroup() as workers:
@@ -75,6 +78,7 @@ async def test_nothing_grows_over_many_calls(form: str, era: str, tmp_path: Path
     each = CALLS // len(FORMS) // 2 // ROUNDS
     command = (sys.executable, "-m", "tests.soak.gateway")
     found: list[Measured] = []
+    print(f"\n{form}, {era}, {each * (ROUNDS + 1)} calls")
     async with Provider() as provider:
         rules = policy(tmp_path, provider)
         async with place(form, rules, command=command, env={"SOAK_REPORT": str(report)}) as it:
@@ -90,15 +94,14 @@ async def test_nothing_grows_over_many_calls(form: str, era: str, tmp_path: Path
                 await until_idle(it, report, found)
                 provider.seen.clear()
             await client.leave()
-    print(f"\n{form}, {era}, {each * (ROUNDS + 1)} calls")
-    for one in found:
-        print("  ", one)
     early, late = found[1 : ROUNDS // 2], found[ROUNDS // 2 :]
     assert min(one.memory for one in late) < max(one.memory for one in early) + RISE
     assert min(one.tasks for one in late) <= max(one.tasks for one in early)
     assert min(one.files for one in late) <= max(one.files for one in early)
     assert min(one.threads for one in late) <= max(one.threads for one in early)
     assert min(one.objects for one in late) < max(one.objects for one in early) * 1.02
+    for kind in found[0].ours:
+        assert min(one.ours[kind] for one in late) <= min(one.ours[kind] for one in early), kind
 
 
 async def until_idle(place: Place, report: Path, found: list[Measured]) -> None:
@@ -107,4 +110,5 @@ async def until_idle(place: Place, report: Path, found: list[Measured]) -> None:
     with anyio.fail_after(30):
         while (now := await measured(place, report)).tasks < before.tasks or now.files < before.files:
             before = now
+    print("  ", now, flush=True)
     found.append(now)

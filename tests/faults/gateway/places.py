@@ -14,19 +14,46 @@ from typing import Any
 
 import aiohttp
 import anyio
+import pytest
 
 from tests.cli.commands import UPCALL, environment, model_of, says
 from tests.faults.gateway.server import META, MODERN
 from tests.models.facade import Facade, Misbehave, Reply
 from upcall.store import Store
 
-__all__ = ["FORMS", "LEGACY", "Http", "Pipes", "Place", "Provider", "place", "policy", "started", "until", "watched"]
+__all__ = [
+    "FORMS",
+    "LEGACY",
+    "Http",
+    "Pipes",
+    "Place",
+    "Provider",
+    "place",
+    "policy",
+    "started",
+    "until",
+    "watched",
+    "ways",
+]
 
 ROOT = Path(__file__).parents[3]
 SERVER = (sys.executable, "-m", "tests.faults.gateway.server")
 FORMS = ("stdio", "stdio to http", "http", "http to stdio")
 LEGACY = "2025-11-25"
 _SECONDS = 30
+
+
+def ways(*quick: tuple[str, str]) -> pytest.MarkDecorator:
+    """Every form in both eras. All are slow but these."""
+    slow = pytest.mark.slow
+    return pytest.mark.parametrize(
+        ("form", "era"),
+        [
+            pytest.param(form, era, marks=() if (form, era) in quick else slow, id=f"{form}-{era}")
+            for form in FORMS
+            for era in ("legacy", "modern")
+        ],
+    )
 
 
 class Provider(Facade):

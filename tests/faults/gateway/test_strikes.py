@@ -14,10 +14,10 @@ import anyio
 import pytest
 
 from tests.cli.test_gateway import gone
-from tests.faults.gateway.places import FORMS, Http, Pipes, Place, Provider, place, policy, until, watched
+from tests.faults.gateway.places import Http, Pipes, Place, Provider, place, policy, until, watched, ways
 from upcall.store import open_store
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = pytest.mark.anyio
 
 STAGES = {
     "in a call": ("hang", "a"),
@@ -27,7 +27,6 @@ STAGES = {
 }
 PROMPT = 1.0
 """Seconds in which the end of a call reaches the model."""
-ERAS = ("legacy", "modern")
 
 
 class Scene(NamedTuple):
@@ -76,8 +75,7 @@ async def at_work(form: str, era: str, folder: Path) -> AsyncIterator[Scene]:
             await client.leave()
 
 
-@pytest.mark.parametrize("era", ERAS)
-@pytest.mark.parametrize("form", FORMS)
+@ways(("http", "modern"))
 async def test_the_end_of_a_client_reaches_model_and_server(form: str, era: str, tmp_path: Path) -> None:
     async with at_work(form, era, tmp_path) as scene:
         servers = scene.place.servers()
@@ -96,8 +94,7 @@ async def test_the_end_of_a_client_reaches_model_and_server(form: str, era: str,
         await scene.records_are_whole()
 
 
-@pytest.mark.parametrize("era", ERAS)
-@pytest.mark.parametrize("form", FORMS)
+@ways()
 async def test_a_cancelled_call_ends_at_every_stage(form: str, era: str, tmp_path: Path) -> None:
     async with Provider() as provider, place(form, policy(tmp_path, provider), marks=tmp_path) as it:
         client = it.client(era == "modern")
@@ -119,8 +116,7 @@ async def test_a_cancelled_call_ends_at_every_stage(form: str, era: str, tmp_pat
         await client.leave()
 
 
-@pytest.mark.parametrize("era", ERAS)
-@pytest.mark.parametrize("form", FORMS)
+@ways(("stdio", "legacy"))
 async def test_a_server_that_is_killed_leaves_an_error_for_each_call(form: str, era: str, tmp_path: Path) -> None:
     async with at_work(form, era, tmp_path) as scene:
         held = era == "modern" and scene.place.server is not None
@@ -146,8 +142,7 @@ async def test_a_server_that_is_killed_leaves_an_error_for_each_call(form: str, 
         await scene.records_are_whole()
 
 
-@pytest.mark.parametrize("era", ERAS)
-@pytest.mark.parametrize("form", FORMS)
+@ways()
 async def test_sigterm_ends_everything_in_order(form: str, era: str, tmp_path: Path) -> None:
     async with at_work(form, era, tmp_path) as scene:
         servers = scene.place.servers()
@@ -160,8 +155,7 @@ async def test_sigterm_ends_everything_in_order(form: str, era: str, tmp_path: P
         await scene.records_are_whole()
 
 
-@pytest.mark.parametrize("era", ERAS)
-@pytest.mark.parametrize("form", FORMS)
+@ways()
 async def test_a_gateway_that_is_killed_leaves_its_record_and_nothing_else(form: str, era: str, tmp_path: Path) -> None:
     async with at_work(form, era, tmp_path) as scene:
         servers = scene.place.servers()
