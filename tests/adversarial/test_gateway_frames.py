@@ -13,8 +13,8 @@ import pytest
 
 from tests.gateway.session.talk import Talk, ask, call, initialize, meta, required, samples, written
 from upcall.gateway.frames import members
+from upcall.gateway.http.children.multiplexing import Multiplexer
 from upcall.gateway.http.headers import ToolHeaders, said
-from upcall.gateway.http.multiplexing import Multiplexer
 from upcall.gateway.http.streams import Streams, requests_in
 from upcall.gateway.performing import SAMPLES, Elicit, Performer
 from upcall.gateway.sealing import Sealer

@@ -13,7 +13,7 @@ import pytest
 
 from tests.gateway.http.places import gateway, settings_in
 from tests.gateway.http.recording import Asked, Recorder, recorder, reply
-from upcall.gateway.http import listening
+from upcall.gateway.http.front import listening
 
 pytestmark = pytest.mark.anyio
 

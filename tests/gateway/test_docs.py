@@ -24,7 +24,10 @@ from tests.cli.commands import SERVER, UPCALL, environment, model_of, says
 from tests.models.facade import Facade
 from upcall.cli import main
 from upcall.gateway import performing, sealing
-from upcall.gateway.http import app, exchange, guards, hosting, listening, proxying, upstream
+from upcall.gateway.http import upstream
+from upcall.gateway.http.children import hosting
+from upcall.gateway.http.front import app, guards, listening
+from upcall.gateway.http.proxy import exchange, proxying
 from upcall.gateway.stdio import lines
 from upcall.host import Host
 from upcall.host.policy import parse_policy

@@ -177,7 +177,7 @@ def _between_pipes(child: Child, command: Sequence[str], options: dict[str, Any]
 
 
 def _to_http(url: str, options: dict[str, Any]) -> int:
-    from upcall.gateway.http.bridging import serve
+    from upcall.gateway.http.bridge.bridging import serve
     from upcall.gateway.naming import name_of_url
 
     _say_to_stderr()

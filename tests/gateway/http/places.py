@@ -16,11 +16,11 @@ from pydantic import BaseModel
 
 from tests.gateway.mixed.places import listening
 from upcall.gateway.answering import Answering
-from upcall.gateway.http.app import App
-from upcall.gateway.http.guards import Guard
-from upcall.gateway.http.listening import Listener, bound
-from upcall.gateway.http.owning import OwnedIds
-from upcall.gateway.http.proxying import Proxy
+from upcall.gateway.http.front.app import App
+from upcall.gateway.http.front.guards import Guard
+from upcall.gateway.http.front.listening import Listener, bound
+from upcall.gateway.http.proxy.owning import OwnedIds
+from upcall.gateway.http.proxy.proxying import Proxy
 from upcall.gateway.http.serving import connect_for
 from upcall.gateway.http.upstream import Upstream
 from upcall.gateway.settings import Settings

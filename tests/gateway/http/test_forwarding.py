@@ -102,7 +102,7 @@ async def test_the_server_is_asked_again_with_the_same_headers_and_the_client_se
 async def test_a_client_that_waits_for_a_sample_hears_that_it_is_alive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("upcall.gateway.http.exchange.BEAT", 0.05)
+    monkeypatch.setattr("upcall.gateway.http.proxy.exchange.BEAT", 0.05)
     slow = ScriptedModel("late", delay=0.3, repeat=True)
     async with recorder(asks, done) as server, gateway(settings_in(tmp_path, slow), server.url) as it:
         async with aiohttp.ClientSession() as http, http.post(it.url, data=call(7), headers=HEADERS) as response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from upcall.errors import ConfigurationError
-from upcall.gateway.http.guards import Guard, Refusal
+from upcall.gateway.http.front.guards import Guard, Refusal
 
 TOKEN = "a-token-of-some-length"
 

@@ -18,7 +18,7 @@ from tests.gateway.http.recording import Asked, Recorder, recorder, reply
 from tests.gateway.http.test_serving import serving
 from tests.gateway.http.test_sessions import LEGACY, VERSION, Kept, asking, begun, response_in
 from upcall.errors import ConfigurationError
-from upcall.gateway.http.owning import OwnedIds
+from upcall.gateway.http.proxy.owning import OwnedIds
 from upcall.gateway.http.serving import serve_async
 from upcall.gateway.settings import Upstream
 

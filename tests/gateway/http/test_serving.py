@@ -24,7 +24,7 @@ from tests.gateway.http.recording import Asked, recorder
 from tests.gateway.mixed.places import ROOT, SERVER
 from tests.server.peers import MODERN, client_of, text_of
 from upcall.errors import ConfigurationError
-from upcall.gateway.http.listening import bound
+from upcall.gateway.http.front.listening import bound
 from upcall.gateway.http.serving import Tls, serve_async
 from upcall.gateway.settings import Serving, Upstream
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from tests.gateway.mixed.places import settings
-from upcall.gateway.http.bridging import serve
+from upcall.gateway.http.bridge.bridging import serve
 from upcall.testing import ScriptedModel
 
 if __name__ == "__main__":

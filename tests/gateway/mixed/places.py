@@ -14,9 +14,9 @@ import anyio
 import uvicorn
 
 from upcall.gateway.answering import Answering
-from upcall.gateway.http.app import App
-from upcall.gateway.http.guards import Guard
-from upcall.gateway.http.hosting import Hosting
+from upcall.gateway.http.children.hosting import Hosting
+from upcall.gateway.http.front.app import App
+from upcall.gateway.http.front.guards import Guard
 from upcall.gateway.performing import Answers, Frames
 from upcall.gateway.session.session import Session
 from upcall.gateway.settings import Settings

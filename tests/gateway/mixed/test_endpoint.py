@@ -15,7 +15,7 @@ import anyio
 import pytest
 
 from tests.gateway.mixed.places import hosted, until
-from upcall.gateway.http.hosting import Hosting
+from upcall.gateway.http.children.hosting import Hosting
 
 pytestmark = pytest.mark.anyio
 

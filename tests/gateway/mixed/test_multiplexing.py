@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from upcall.gateway.http.multiplexing import Multiplexer
+from upcall.gateway.http.children.multiplexing import Multiplexer
 
 SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 

@@ -12,8 +12,8 @@ import anyio
 import pytest
 
 from tests.gateway.mixed.places import listening, until
-from upcall.gateway.http.link import Position
-from upcall.gateway.http.remote import Remote
+from upcall.gateway.http.bridge.link import Position
+from upcall.gateway.http.bridge.remote import Remote
 from upcall.gateway.http.upstream import Upstream
 
 pytestmark = pytest.mark.anyio

@@ -11,9 +11,9 @@ import pytest
 from tests.gateway.mixed.places import listening, settings
 from tests.gateway.mixed.test_endpoint import META, Web, request, web
 from upcall.gateway.answering import Answering
-from upcall.gateway.http.app import App
-from upcall.gateway.http.guards import Guard
-from upcall.gateway.http.hosting import Hosting
+from upcall.gateway.http.children.hosting import Hosting
+from upcall.gateway.http.front.app import App
+from upcall.gateway.http.front.guards import Guard
 from upcall.gateway.http.serving import endpoint_for
 from upcall.gateway.settings import Upstream
 from upcall.testing import ScriptedModel

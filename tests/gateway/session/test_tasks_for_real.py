@@ -20,8 +20,8 @@ from tests.gateway.mixed.places import listening, settings
 from tests.gateway.session.talk import meta
 from tests.gateway.session.tasks_server import Server
 from upcall.gateway.answering import Answering
-from upcall.gateway.http.app import App
-from upcall.gateway.http.guards import Guard
+from upcall.gateway.http.front.app import App
+from upcall.gateway.http.front.guards import Guard
 from upcall.gateway.http.serving import endpoint_for
 from upcall.gateway.settings import Upstream
 from upcall.testing import ScriptedModel

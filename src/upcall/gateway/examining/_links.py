@@ -153,7 +153,7 @@ class HttpLink:
     exit_code: int | None = None
 
     def __init__(self, target: Target, received: Callable[[bytes], None]) -> None:
-        from upcall.gateway.http.remote import Remote
+        from upcall.gateway.http.bridge.remote import Remote
         from upcall.gateway.http.upstream import Upstream
 
         statuses: list[int] = []

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from upcall.gateway.answering import Answering
-from upcall.gateway.http.app import App, Endpoint
-from upcall.gateway.http.guards import Guard
-from upcall.gateway.http.listening import Listener, Tls, bound
-from upcall.gateway.http.owning import OwnedIds
-from upcall.gateway.http.proxying import Proxy
+from upcall.gateway.http.front.app import App, Endpoint
+from upcall.gateway.http.front.guards import Guard
+from upcall.gateway.http.front.listening import Listener, Tls, bound
+from upcall.gateway.http.proxy.owning import OwnedIds
+from upcall.gateway.http.proxy.proxying import Proxy
 from upcall.gateway.http.upstream import Upstream as Server
 from upcall.gateway.performing import Answers, Frames
 from upcall.gateway.session.session import Session
@@ -129,7 +129,7 @@ def endpoint_for(
     if upstream.url is not None:
         ids = OwnedIds(keys, upstream.name) if principals > 1 else None
         return Proxy(Server(upstream.url, headers=upstream.headers), connect, ids=ids)
-    from upcall.gateway.http.hosting import Hosting
+    from upcall.gateway.http.children.hosting import Hosting
 
     return Hosting(upstream.argv or (), env=upstream.env, connect=connect, principals=principals)
 

@@ -17,8 +17,8 @@ from msgspec import UNSET
 from upcall.errors import INTERNAL_ERROR, ServerUnavailable
 from upcall.gateway._decoding import decoded
 from upcall.gateway.frames import Envelope, changed, error, members, peek, raw_id
+from upcall.gateway.http.bridge.link import CONTENT, Link, Position
 from upcall.gateway.http.headers import HEADER_MISMATCH, is_modern, repeated, said
-from upcall.gateway.http.link import CONTENT, Link, Position
 from upcall.gateway.http.upstream import Reply
 from upcall.gateway.session.actions import Lane
 

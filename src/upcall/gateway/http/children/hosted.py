@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from upcall.errors import ServerUnavailable
-from upcall.gateway.http.process import Process
+from upcall.gateway.http.children.process import Process
 
 __all__ = ["Hosted"]
 

@@ -20,8 +20,8 @@ from typing import Final, Protocol, TypeAlias
 
 from upcall.errors import ServerUnavailable
 from upcall.gateway.frames import joined, peek
-from upcall.gateway.http.forwarding import VERSION, answering_headers
 from upcall.gateway.http.headers import ToolHeaders, is_modern, repeated, said
+from upcall.gateway.http.proxy.forwarding import VERSION, answering_headers
 from upcall.gateway.http.responding import Header
 from upcall.gateway.http.upstream import Upstream
 from upcall.gateway.performing import Answers, Frames, Performer

@@ -22,10 +22,10 @@ from msgspec import UNSET
 
 from upcall.errors import ServerUnavailable
 from upcall.gateway.frames import peek
-from upcall.gateway.http.app import Request, problem
-from upcall.gateway.http.connections import Connection
-from upcall.gateway.http.forwarding import VERSION, response_headers, upstream_headers
+from upcall.gateway.http.front.app import Request, problem
 from upcall.gateway.http.headers import is_modern, status_for
+from upcall.gateway.http.proxy.connections import Connection
+from upcall.gateway.http.proxy.forwarding import VERSION, response_headers, upstream_headers
 from upcall.gateway.http.responding import Header, Receive, Send
 from upcall.gateway.http.sse import Event, EventTooLarge, Parser, comment, written
 from upcall.gateway.http.streams import requests_in

@@ -14,9 +14,9 @@ import logging
 from collections.abc import Callable
 
 from upcall.gateway.frames import peek
+from upcall.gateway.http.children.hosted import Hosted
+from upcall.gateway.http.children.multiplexing import Multiplexer
 from upcall.gateway.http.headers import ToolHeaders, status_for
-from upcall.gateway.http.hosted import Hosted
-from upcall.gateway.http.multiplexing import Multiplexer
 from upcall.gateway.http.responding import Receive, Send, reply_events
 from upcall.gateway.http.streams import Stream
 from upcall.gateway.performing import Answers, Frames, Performer

@@ -20,8 +20,8 @@ from typing import Any
 import msgspec
 
 from upcall.errors import ConfigurationError
-from upcall.gateway.http.app import Request
-from upcall.gateway.http.forwarding import SESSION
+from upcall.gateway.http.front.app import Request
+from upcall.gateway.http.proxy.forwarding import SESSION
 from upcall.gateway.http.responding import Header, Send
 from upcall.gateway.sealing import derived, packed
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from upcall.gateway import frames
-from upcall.gateway.http.guards import HEADER_BYTES, Guard, Refusal
+from upcall.gateway.http.front.guards import HEADER_BYTES, Guard, Refusal
 from upcall.gateway.http.responding import Header, Receive, Send, send_json, send_status
 
 __all__ = ["App", "Endpoint", "Request", "problem"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from upcall.errors import ServerUnavailable
-from upcall.gateway.http.link import RETRY_MOST, Link, Position
+from upcall.gateway.http.bridge.link import RETRY_MOST, Link, Position
 
 __all__ = ["listen"]
 

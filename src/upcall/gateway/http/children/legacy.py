@@ -10,7 +10,7 @@ read. A request whose stream nobody can take up again is cancelled at the server
 from __future__ import annotations
 
 from upcall.gateway.frames import joined, peek
-from upcall.gateway.http.hosted import Hosted
+from upcall.gateway.http.children.hosted import Hosted
 from upcall.gateway.http.responding import Header, Receive, Send, reply_events
 from upcall.gateway.http.streams import Stream, Streams, requests_in
 from upcall.gateway.performing import Answers, Frames, Performer

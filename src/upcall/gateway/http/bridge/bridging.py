@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from upcall.gateway.frames import compact
-from upcall.gateway.http.remote import Remote
+from upcall.gateway.http.bridge.remote import Remote
 from upcall.gateway.http.upstream import Upstream
 from upcall.gateway.performing import Answers, Frames, Performer
 from upcall.gateway.session.actions import ToClient, ToServer

@@ -18,10 +18,10 @@ from contextlib import suppress
 
 from upcall.errors import ServerUnavailable
 from upcall.gateway.frames import Envelope, Id, elements, error, peek, raw_id, request_id
+from upcall.gateway.http.bridge.link import Link
+from upcall.gateway.http.bridge.roundtrip import CLOSED, SESSION_OVER, RoundTrip
+from upcall.gateway.http.bridge.standalone import listen
 from upcall.gateway.http.headers import is_modern
-from upcall.gateway.http.link import Link
-from upcall.gateway.http.roundtrip import CLOSED, SESSION_OVER, RoundTrip
-from upcall.gateway.http.standalone import listen
 from upcall.gateway.http.upstream import Upstream
 from upcall.gateway.session.actions import Lane
 

@@ -2,7 +2,7 @@
 
 What passes: requests to the endpoint itself, with any method that MCP has, and whatever the server says to them. What
 does not: OAuth's metadata and all other paths of the server, redirects (they go to the client as they are), and what
-`upcall.gateway.http.forwarding` says of headers.
+`upcall.gateway.http.proxy.forwarding` says of headers.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from upcall.gateway.http.app import Request, problem
-from upcall.gateway.http.connections import Connect, Connection, Connections
-from upcall.gateway.http.exchange import Exchange
-from upcall.gateway.http.forwarding import SESSION, VERSION
-from upcall.gateway.http.owning import OwnedIds
+from upcall.gateway.http.front.app import Request, problem
+from upcall.gateway.http.proxy.connections import Connect, Connection, Connections
+from upcall.gateway.http.proxy.exchange import Exchange
+from upcall.gateway.http.proxy.forwarding import SESSION, VERSION
+from upcall.gateway.http.proxy.owning import OwnedIds
 from upcall.gateway.http.responding import Receive, Send, send_json
 from upcall.gateway.http.upstream import Reply, Upstream
 

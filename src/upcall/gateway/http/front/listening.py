@@ -21,8 +21,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from upcall.errors import ConfigurationError
-from upcall.gateway.http.app import App
-from upcall.gateway.http.guards import HEADER_BYTES
+from upcall.gateway.http.front.app import App
+from upcall.gateway.http.front.guards import HEADER_BYTES
 
 __all__ = ["Listener", "Tls", "bound"]
 

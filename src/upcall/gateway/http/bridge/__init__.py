@@ -1,0 +1,1 @@
+"""A client on pipes, a server behind HTTP."""

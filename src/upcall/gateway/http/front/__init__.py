@@ -1,0 +1,1 @@
+"""The side that faces clients: the listener, its guards, the ASGI app."""
