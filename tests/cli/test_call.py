@@ -23,6 +23,9 @@ pytestmark = pytest.mark.anyio
 
 ERAS = {"legacy": "2025-11-25", "modern": "2026-07-28"}
 
+MOSTLY_MODERN = [pytest.param("legacy", marks=pytest.mark.slow), "modern"]
+"""For what hardly depends on the era: each test starts two processes."""
+
 
 @asynccontextmanager
 async def served(*options: str) -> AsyncIterator[str]:
@@ -102,7 +105,7 @@ async def test_everything_that_a_request_asks_for_is_shown() -> None:
     assert ended.out.count('"description"') == 1, "structured content that a text repeats is not shown again"
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", MOSTLY_MODERN)
 async def test_nothing_of_a_hostile_server_or_model_reaches_the_terminal_as_it_is(era: str) -> None:
     async with Facade(says("answer \x1b[5m[blink]")) as model:
         arguments = ("call", server(), "hostile", "--model", model_of(model), "--era", era)
@@ -121,6 +124,7 @@ async def test_nothing_of_a_hostile_server_or_model_reaches_the_terminal_as_it_i
         assert active not in shown
 
 
+@pytest.mark.slow
 async def test_long_texts_are_cut_in_sight_unless_asked_for_in_full() -> None:
     topic = "x" * 5000
     for options, cut in (((), True), (("--full",), False)):
@@ -205,7 +209,7 @@ async def test_quiet_prints_the_result_alone() -> None:
 # The ways in
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", MOSTLY_MODERN)
 async def test_a_url_is_reached_over_streamable_http(era: str) -> None:
     async with served() as url, Facade(says("a"), says("b")) as model:
         ended = await upcall("call", url, "twice", "topic=x", "--era", era, "--model", model_of(model))
@@ -233,6 +237,7 @@ async def test_a_started_server_inherits_the_environment_without_the_models_keys
     assert json.loads(ended.out) == {"SETTING": "there", "OPENAI_API_KEY": "secret", "ANTHROPIC_API_KEY": None}
 
 
+@pytest.mark.slow
 async def test_arguments_come_from_a_file_as_well(tmp_path: Path) -> None:
     (tmp_path / "arguments.json").write_text('{"title": "Tea", "price": 9}')
     async with Facade(says("Hot.")) as model:
@@ -246,7 +251,7 @@ async def test_arguments_come_from_a_file_as_well(tmp_path: Path) -> None:
 # Exit codes
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", MOSTLY_MODERN)
 async def test_a_tools_error_is_exit_code_1(era: str) -> None:
     ended = await upcall("call", server(), "rude", "--model", "none", "--era", era)
     assert ended.code == 1
@@ -254,7 +259,7 @@ async def test_a_tools_error_is_exit_code_1(era: str) -> None:
     assert "rude" in ended.out
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", MOSTLY_MODERN)
 async def test_a_client_without_sampling_shows_what_the_server_makes_of_it(era: str) -> None:
     ended = await upcall("call", server(), "twice", "topic=x", "--model", "none", "--era", era)
     assert ended.code == 1
@@ -331,7 +336,7 @@ async def test_a_server_without_the_modern_protocol_is_told_so(tmp_path: Path) -
     assert "answered with an error: no ␛[2J such method (-32601)" in ended.err
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", MOSTLY_MODERN)
 async def test_a_server_that_dies_in_the_call_is_exit_code_3(era: str) -> None:
     ended = await upcall("call", server(), "die", "--model", "none", "--era", era)
     assert (ended.code, ended.err.splitlines()[0]) == (3, "Error: The server went away before it had answered.")
@@ -347,7 +352,7 @@ async def test_a_call_that_takes_too_long_is_cancelled_with_exit_code_3(tmp_path
     assert (tmp_path / "cancelled").exists()
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", MOSTLY_MODERN)
 async def test_a_model_that_fails_is_exit_code_4(era: str) -> None:
     async with Facade(Reply(401, {"error": {"message": "the key sk-123 is wrong"}})) as model:
         arguments = ("call", server(), "describe", "title=x", "--era", era, "--model", model_of(model))
@@ -372,7 +377,7 @@ async def test_a_model_that_is_not_set_up_is_exit_code_4_before_anything_starts(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is POSIX")
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", MOSTLY_MODERN)
 async def test_interrupting_cancels_the_call_and_ends_the_server(era: str, tmp_path: Path) -> None:
     command = [*UPCALL, "call", server("--marks", str(tmp_path)), "slow", "--model", "none", "--era", era]
     async with await anyio.open_process(command, env=environment()) as running:
@@ -388,7 +393,7 @@ async def test_interrupting_cancels_the_call_and_ends_the_server(era: str, tmp_p
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is POSIX")
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", MOSTLY_MODERN)
 async def test_interrupting_stops_the_model(era: str) -> None:
     async with Facade(Misbehave.HANG) as model:
         command = [*UPCALL, "call", server(), "describe", "title=x", "--json", "--model", model_of(model), "--era", era]
@@ -403,6 +408,7 @@ async def test_interrupting_stops_the_model(era: str) -> None:
     assert json.loads(told)["sampling"][0]["outcome"] == "cancelled"
 
 
+@pytest.mark.slow
 async def test_a_reader_that_has_seen_enough_does_no_harm() -> None:
     async with Facade(says("a"), says("b")) as model:
         command = [*UPCALL, "call", server(), "twice", "topic=x", "--model", model_of(model)]
@@ -421,7 +427,7 @@ async def test_a_reader_that_has_seen_enough_does_no_harm() -> None:
 
 
 @pytest.mark.embedded
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", MOSTLY_MODERN)
 async def test_the_embedded_model_answers_and_says_how_small_it_is(era: str) -> None:
     ended = await upcall("call", server(), "twice", "topic=tea", "--json", "--era", era)
     assert ended.code == 0, ended.err

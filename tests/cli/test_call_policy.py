@@ -89,6 +89,7 @@ async def test_a_no_at_the_terminal_ends_the_call(policy: Path) -> None:
         assert await anyio.to_thread.run_sync(lambda: running.wait(30)) == 4
 
 
+@pytest.mark.slow
 async def test_budgets_hold_from_call_to_call(policy: Path) -> None:
     first = await upcall(*words(policy, "open", "--json"))
     assert first.code == 0, first.err

@@ -122,6 +122,7 @@ async def test_every_step_is_shown_and_the_report_is_written(tmp_path: Path) -> 
     assert servers_of(tmp_path) == []
 
 
+@pytest.mark.slow
 async def test_a_report_that_exists_grows(tmp_path: Path) -> None:
     report = tmp_path / "mine.txt"
     report.write_text("Mine.\n")

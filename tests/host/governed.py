@@ -52,7 +52,7 @@ class Office:
 @asynccontextmanager
 async def office(text: str = ALLOW, store: str = ":memory:", **settings: Any) -> AsyncIterator[Office]:
     """Open for the block."""
-    async with open_store(store) as opened:
+    async with open_store(store, timeout=60) as opened:
         made = Office(text, opened, **settings)
         async with made.host:
             yield made
