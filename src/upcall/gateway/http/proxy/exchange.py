@@ -246,6 +246,8 @@ class Exchange:
             reason = str(error)
         except EventTooLarge:
             self._resumable, reason = False, "The server sent an event that is too long."
+        if self._to_server:
+            return  # samples were quick: the call is on its way again already, and this stream owes it nothing
         if self._request.method == "POST" and not (self._resumable and self._connection.id is not None):
             await self._tell(self._connection.server_gone(reason, self))
 
