@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-XDIST ?= -n 2
+XDIST ?= -n 2 --dist worksteal
 
 .PHONY: help setup demo test test-all lint format bench clean
 
