@@ -24,6 +24,8 @@ BEGUN = PLACES.index(("Begin", "after"))
 CALLED = PLACES.index(("Call", "after"))
 SETTLED = PLACES.index(("Settle", "after"))
 RECORDED = PLACES.index(("Record", "after"))
+TELLING = ("Begin", "Call", "Settle", "Record")
+"""Where something is written or paid; the rest is for the long run."""
 
 
 class _Person:
@@ -31,7 +33,13 @@ class _Person:
         return YES
 
 
-@pytest.mark.parametrize("place", range(len(PLACES)), ids=["-".join(place) for place in PLACES])
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(number, id=f"{command}-{when}", marks=[] if command in TELLING else [pytest.mark.slow])
+        for number, (command, when) in enumerate(PLACES)
+    ],
+)
 async def test_every_started_call_is_on_record_and_every_reservation_ends(place: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.host.killed", str(tmp_path), *PLACES[place]]
     with anyio.fail_after(60):

@@ -19,8 +19,23 @@ WAYS = [(transport, era) for transport in TRANSPORTS for era in ERAS]
 NO_WAY = ("stateless", LEGACY)
 """Without a session a legacy client's answer has nowhere to go, so its server cannot ask."""
 
+OTHER_OVER_PIPES = "fastmcp", "stdio"
+"""Starts a process for every test, for what the official client has shown over the same pipes: for the long run."""
+
 each_client = pytest.mark.parametrize("client", CLIENTS)
-each_way = pytest.mark.parametrize(("transport", "era"), WAYS)
+
+
+def each_way(*, but: tuple[str, str] | None = None) -> pytest.MarkDecorator:
+    """Every client, over every transport, on both eras."""
+    return pytest.mark.parametrize(
+        ("transport", "era", "client"),
+        [
+            pytest.param(*way, client, marks=[pytest.mark.slow] if (client, way[0]) == OTHER_OVER_PIPES else [])
+            for way in WAYS
+            if way != but
+            for client in CLIENTS
+        ],
+    )
 
 
 async def call(peer: Peer, case: Case) -> Outcome:
@@ -34,8 +49,7 @@ def entries(case: Case, folder: Path) -> int:
     return case.entries(folder) if case.entries else 0
 
 
-@each_client
-@pytest.mark.parametrize(("transport", "era"), [way for way in WAYS if way != NO_WAY])
+@each_way(but=NO_WAY)
 @pytest.mark.parametrize("example", EXAMPLES)
 async def test_an_example_asks_the_clients_model_and_runs_once(
     example: str, transport: str, era: str, client: str, place_of: PlaceOf
@@ -66,8 +80,7 @@ async def test_a_legacy_client_without_a_session_cannot_be_asked(example: str, c
     assert model.requests == []
 
 
-@each_client
-@each_way
+@each_way()
 @pytest.mark.parametrize("example", ["fallback", "log_archiver", "sentiment"])
 async def test_a_client_that_cannot_sample_is_told_so_or_served_otherwise(
     example: str, transport: str, era: str, client: str, place_of: PlaceOf
