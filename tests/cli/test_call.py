@@ -134,6 +134,7 @@ async def test_long_texts_are_cut_in_sight_unless_asked_for_in_full() -> None:
         assert ("and 4,600 more characters (--full shows them)" in ended.out) is cut
 
 
+@pytest.mark.slow
 async def test_a_pipe_gets_no_colour_and_a_terminal_gets_colour_motion_and_folded_lines() -> None:
     words = "word " * 40
     async with Facade(says(words), says("b")) as model:
@@ -345,6 +346,7 @@ async def test_a_server_that_dies_in_the_call_is_exit_code_3(era: str) -> None:
     assert (ended.code, ended.err.splitlines()[0]) == (3, "Error: The server went away before it had answered.")
 
 
+@pytest.mark.slow
 async def test_a_call_that_takes_too_long_is_cancelled_with_exit_code_3(tmp_path: Path) -> None:
     ended = await upcall("call", server("--marks", str(tmp_path)), "slow", "--timeout", "5", "--model", "none")
     assert ended.code == 3

@@ -132,6 +132,7 @@ async def test_a_report_that_exists_grows(tmp_path: Path) -> None:
     assert report.read_text().startswith("Mine.\nRAW LOG: ")
 
 
+@pytest.mark.slow
 async def test_a_terminal_gets_it_folded_to_its_width(tmp_path: Path) -> None:
     async with Facade(says("word " * 60), says("b"), says("word " * 60)) as model:
         arguments = ("demo", "--lines", "1", "--output", str(tmp_path / "report.txt"), "--model", model_of(model))
@@ -183,7 +184,14 @@ async def test_a_server_that_dies_behind_the_gateway_is_no_failure_of_the_model(
     await until(lambda: not servers_of(tmp_path))
 
 
-@pytest.mark.parametrize("failing", [0, 1, 2], ids=["stdio", "http", "gateway"])
+@pytest.mark.parametrize(
+    "failing",
+    [
+        pytest.param(0, id="stdio"),
+        pytest.param(1, id="http", marks=pytest.mark.slow),
+        pytest.param(2, id="gateway", marks=pytest.mark.slow),
+    ],
+)
 async def test_a_step_that_fails_ends_the_demo_with_an_exit_code(failing: int, tmp_path: Path) -> None:
     script = [says("fine") for _ in range(failing)] + [Reply(401, {"error": {"message": "no"}})]
     async with Facade(*script) as model:

@@ -61,6 +61,7 @@ async def test_a_client_says_what_its_model_lacks(client: str, tmp_path: Path) -
 
 
 @pytest.mark.embedded
+@pytest.mark.slow
 async def test_the_fastmcp_client_gets_one_word(tmp_path: Path) -> None:
     printed = await run("clients/fastmcp_client.py", folder=tmp_path)
     assert printed.splitlines()[-1] in ("positive", "negative", "neutral")

@@ -87,7 +87,12 @@ def _contents(folder: Path) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("provider", "prefix"), [(one, each) for one, each in zip(PROVIDERS, PREFIXES, strict=True) if each != "openai"]
+    ("provider", "prefix"),
+    [
+        pytest.param(one, each, marks=[] if each == "anthropic" else [pytest.mark.slow])
+        for one, each in zip(PROVIDERS, PREFIXES, strict=True)
+        if each != "openai"
+    ],
 )
 async def test_keys_of_every_provider_stay_where_they_are(tmp_path: Path, provider: Provider, prefix: str) -> None:
     words = f"The key {KEY} with {PASSWORD} is not valid: {OTHER}."

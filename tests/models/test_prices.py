@@ -273,6 +273,7 @@ def test_the_bound_takes_the_dearest_rate_for_input() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.embedded
+@pytest.mark.slow
 async def test_a_real_tokenizer_stays_within_the_bound(embedded_model: EmbeddedModel) -> None:
     for text in ("Hello", "🧿🪬⟁ ﷽ 𒐫 " * 40, "x9$Qz~7 " * 60, "\u202e\u200b\x07" * 50):
         request = _request(TextContent(text=text), max_tokens=1)
