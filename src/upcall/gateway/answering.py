@@ -25,7 +25,7 @@ from upcall.gateway.session.terms import Terms
 from upcall.wire import visible
 
 if TYPE_CHECKING:
-    from upcall.gateway.asking import Desk, Turn
+    from upcall.gateway.asking import Desk
     from upcall.gateway.performing import Elicit
     from upcall.gateway.sealing import Sealer
     from upcall.gateway.settings import Settings
@@ -54,13 +54,12 @@ class Answering:
         self._settings = settings
         self._server = server
         self._shared = _Shared(settings)
-        self._turn: Turn | None = None
 
     def of(self, server: str) -> Answering:
         """The same for another server or another connection. They share the host, and only the first one's `aclose`
         closes it; each asks its own person, one question at a time."""
         other = Answering.__new__(Answering)
-        other._settings, other._server, other._shared, other._turn = self._settings, server, self._shared, None
+        other._settings, other._server, other._shared = self._settings, server, self._shared
         return other
 
     @property
@@ -118,14 +117,11 @@ class Answering:
 
     async def _answer(self, sample: Sample, elicit: Elicit | None) -> Outcome:
         host = await self._shared.host()
-        from upcall.gateway.asking import Desk, Turn, at_desk
+        from upcall.gateway.asking import Desk, at_desk
 
-        if self._turn is None:
-            self._turn = Turn()
-        desk = Desk(sample, elicit, self._turn)
-        token = at_desk.set(desk)
+        desk = Desk(sample, elicit)
         try:
-            with _traced(sample.trace):
+            with at_desk(desk, self), _traced(sample.trace):
                 completion = await host.answer(
                     decoded(sample.params),
                     server=self._server,
@@ -143,9 +139,6 @@ class Answering:
                 return desk.deferred
             self._show_way_out(error, desk)
             raise
-        finally:
-            at_desk.reset(token)
-            desk.leave()
         return Answered(msgspec.json.encode(completion.result))
 
     def _show_way_out(self, error: SamplingRefused, desk: Desk) -> None:

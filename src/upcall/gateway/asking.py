@@ -18,7 +18,8 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,11 +33,12 @@ from upcall.host.approval import (
     SCHEMA,
     Answer,
     Chain,
-    ElicitationApprover,
+    ConnectedApprover,
     Nobody,
     Question,
     StoreApprover,
     answer_given,
+    asking_through,
 )
 from upcall.host.approval.screen import plain
 
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from upcall.host.policy import Policy
     from upcall.store import Store
 
-__all__ = ["Desk", "Gatekeeper", "Turn", "at_desk", "digest_of"]
+__all__ = ["Desk", "Gatekeeper", "at_desk", "digest_of"]
 
 HANDED_OVER = "The question was handed to the client; the call goes on when it comes back with the answer."
 """Why an attempt ended without an answer, for the record."""
@@ -53,24 +55,26 @@ HANDED_OVER = "The question was handed to the client; the call goes on when it c
 _log = logging.getLogger("upcall.gateway")
 
 
-class Turn:
-    """One person at one connection: is asked one question at a time."""
-
-    def __init__(self) -> None:
-        self.approver = ElicitationApprover(_elicit)
-
-
 class Desk:
     """Whom one sampling request may ask, and what came of it."""
 
-    def __init__(self, sample: Sample, elicit: Elicit | None, turn: Turn) -> None:
+    def __init__(self, sample: Sample, elicit: Elicit | None) -> None:
         self.sample = sample
         self.elicit = elicit
-        self.turn = turn
         self.deferred: Deferred | None = None
         """What the client has to be asked first."""
         self.in_store = False
         """Whether a question was laid into the store."""
+
+    async def ask(self, message: str, schema: dict[str, Any]) -> Mapping[str, Any]:
+        """Ask the client at once, as `upcall.host.approval.Elicit` does."""
+        if self.elicit is None:
+            raise RuntimeError("no client to ask")
+        given = await self.elicit(msgspec.json.encode({"message": message, "requestedSchema": schema}))
+        if given is None:
+            raise ConnectionError("the client gave an error, or is gone")
+        result = decoded(given)
+        return result if isinstance(result, Mapping) else {}
 
     def leave(self) -> None:
         """The request is through. Timers that it set hold its context for a while after that, but not what it brought,
@@ -79,8 +83,24 @@ class Desk:
         del self.sample
 
 
-at_desk: ContextVar[Desk | None] = ContextVar("upcall_gateway_desk", default=None)
-"""Of the sampling request that is being answered."""
+_desk: ContextVar[Desk | None] = ContextVar("upcall_gateway_desk", default=None)
+
+
+@contextmanager
+def at_desk(desk: Desk, person: object) -> Iterator[None]:
+    """The block answers the request of this desk.
+
+    Args:
+        desk: Of the request; it is left with the block.
+        person: Stands for whoever sits at the client, who is asked one question at a time.
+    """
+    token = _desk.set(desk)
+    try:
+        with asking_through(desk.ask, person):
+            yield
+    finally:
+        _desk.reset(token)
+        desk.leave()
 
 
 class Gatekeeper:
@@ -118,12 +138,13 @@ class _AtClient:
     def __init__(self, policy: Callable[[], Policy], clock: Callable[[], float]) -> None:
         self._policy = policy
         self._clock = clock
+        self._connected = ConnectedApprover()
 
     async def ask(self, question: Question) -> Answer:
-        desk = at_desk.get()
+        desk = _desk.get()
         question = self._outside(question)
         if desk is not None and desk.sample.asks == "inline" and desk.elicit is not None:
-            return await desk.turn.approver.ask(question)
+            return await self._connected.ask(question)
         if desk is not None and desk.sample.asks == "deferred" and question.kind == "request":
             return await self._deferred(question, desk)
         return Answer(approved=False, reason="The client cannot be asked by elicitation.", asked=False)
@@ -156,7 +177,7 @@ class _Laid:
         self._approver = approver
 
     async def ask(self, question: Question) -> Answer:
-        if (desk := at_desk.get()) is not None:
+        if (desk := _desk.get()) is not None:
             desk.in_store = True
         server, seconds = question.context.server, f"{question.deadline:.0f}"
         _log.warning("%s waits for approval, %s seconds at most: `upcall pending`.", server, seconds)
@@ -174,14 +195,3 @@ def digest_of(question: Question) -> str:
     told = {name: body[name] for name in ("kind", "model", "request", "flags", "adjustments")}
     cost = None if question.cost is None else question.cost.micro_usd
     return hashlib.sha256(msgspec.json.encode([context, told, cost], order="sorted")).hexdigest()
-
-
-async def _elicit(message: str, schema: dict[str, Any]) -> Mapping[str, Any]:
-    desk = at_desk.get()
-    if desk is None or desk.elicit is None:
-        raise RuntimeError("no client to ask")
-    given = await desk.elicit(msgspec.json.encode({"message": message, "requestedSchema": schema}))
-    if given is None:
-        raise ConnectionError("the client gave an error, or is gone")
-    result = decoded(given)
-    return result if isinstance(result, Mapping) else {}

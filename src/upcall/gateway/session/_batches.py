@@ -15,14 +15,11 @@ __all__ = ["each"]
 _Forward = TypeVar("_Forward", ToServer, ToClient)
 
 
-def each(
-    frame: bytes, messages: list[Raw], lane: Lane, forward: type[_Forward], one: Callable[[bytes, Lane], list[Action]]
-) -> list[Action]:
-    """What is to be done for a batch.
+def each(frame: bytes, lane: Lane, forward: type[_Forward], one: Callable[[bytes, Lane], list[Action]]) -> list[Action]:
+    """What is to be done for a frame that is no single message; one that is no batch either goes on as it is.
 
     Args:
-        frame: The whole batch.
-        messages: Its messages.
+        frame: The whole frame.
         lane: Where it came.
         forward: The action that sends a message on in the direction of this batch.
         one: What is to be done for one message of it.
@@ -31,6 +28,9 @@ def each(
         First what goes on, as one batch on each lane (the same frame, when all goes on unchanged on one
         lane), then the rest in order.
     """
+    messages = frames.elements(frame)
+    if not messages:
+        return [forward(frame, lane)]
     onward: dict[Lane, list[bytes]] = {}
     rest: list[Action] = []
     same = True

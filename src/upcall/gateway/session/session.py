@@ -93,20 +93,14 @@ class Session:
             self._replays = True
         envelope = frames.peek(frame)
         if envelope is None:
-            messages = frames.elements(frame)
-            if not messages:
-                return [ToServer(frame, lane)]
-            return _batches.each(frame, messages, lane, ToServer, self._client_message)
+            return _batches.each(frame, lane, ToServer, self._client_message)
         return self._client_envelope(frame, envelope, lane)
 
     def from_server(self, frame: bytes, lane: Lane = None) -> list[Action]:
         """A frame of the server, as it came on this lane."""
         envelope = frames.peek(frame)
         if envelope is None:
-            messages = frames.elements(frame)
-            if not messages:
-                return [ToClient(frame, lane)]
-            return _batches.each(frame, messages, lane, ToClient, self._server_message)
+            return _batches.each(frame, lane, ToClient, self._server_message)
         return self._server_envelope(frame, envelope, lane)
 
     def answered(self, number: int, outcome: Outcome) -> list[Action]:

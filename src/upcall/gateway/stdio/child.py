@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 __all__ = ["Child"]
 
@@ -35,31 +36,22 @@ class Child:
         stderr: int | None = None,
     ) -> None:
         command = list(argv)
+        group: dict[str, Any] = {"process_group": 0}
         if _WINDOWS:
             import shutil  # CreateProcess does not find npx.cmd by the name npx
 
             command[0] = shutil.which(command[0]) or command[0]
-            self._process = subprocess.Popen(  # noqa: S603 - the user's own command
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                bufsize=0,
-                env=env,
-                cwd=cwd,
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-            )
-        else:
-            self._process = subprocess.Popen(  # noqa: S603 - the user's own command
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                bufsize=0,
-                env=env,
-                cwd=cwd,
-                process_group=0,
-            )
+            group = {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - the user's own command
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            bufsize=0,
+            env=env,
+            cwd=cwd,
+            **group,
+        )
 
         # Popen's file objects would close the descriptors when they are collected.
         self._pipes = _own(self._process.stdout), _own(self._process.stdin)
