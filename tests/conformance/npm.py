@@ -12,12 +12,13 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-__all__ = ["ROOT", "Programs", "install"]
+__all__ = ["ROOT", "NotInstalled", "Programs", "install", "installed"]
 
 ROOT = Path(__file__).resolve().parents[2]
 _CACHE = ROOT / ".conformance"
@@ -61,28 +62,50 @@ class Programs(NamedTuple):
         return str(copy)
 
 
+class NotInstalled(Exception):
+    """Why a package of the npm registry is not here."""
+
+
 def install() -> Programs:
-    """Install what is not installed yet. Several test processes may call this at once; one installs, all wait."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.fail("This test runs programs of the npm registry. Install Node.js, any version, for its npm.")
+    """Install what is not installed yet; fails the test when that is not possible."""
     node = _NODE_PACKAGES.get((sys.platform, platform.machine()))
     if node is None:
         pytest.fail(f"No package of the npm registry has Node.js for {sys.platform} on {platform.machine()}.")
-    manifest = json.dumps({"private": True, "dependencies": {node: _NODE, **_PACKAGES}}, indent=2)
-    modules = _CACHE / "node_modules"
-    _CACHE.mkdir(exist_ok=True)
-    with (_CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = _CACHE / "installed.json"
-        if not (modules.is_dir() and done.exists() and done.read_text() == manifest):
-            (_CACHE / "package.json").write_text(manifest)
-            _run([npm, "install", "--prefix", str(_CACHE), "--no-audit", "--no-fund", "--ignore-scripts"])
-            done.write_text(manifest)
+    try:
+        modules = installed(_CACHE, {node: _NODE, **_PACKAGES})
+    except NotInstalled as error:
+        pytest.fail(str(error))
     return Programs(str(modules / node / "bin" / "node"), modules)
 
 
+def installed(folder: Path, packages: Mapping[str, str]) -> Path:
+    """The modules of a folder that has these packages, name → version, and no script of theirs was run.
+
+    Several test processes may call this at once; one installs, all wait.
+
+    Raises:
+        NotInstalled: There is no npm, or it could not install them.
+    """
+    npm = shutil.which("npm")
+    if npm is None:
+        raise NotInstalled("This test runs programs of the npm registry. Install Node.js, any version, for its npm.")
+    manifest = json.dumps({"private": True, "dependencies": packages}, indent=2)
+    modules = folder / "node_modules"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder / "installed.json"
+        if not (modules.is_dir() and done.exists() and done.read_text() == manifest):
+            (folder / "package.json").write_text(manifest)
+            _run([npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts"])
+            done.write_text(manifest)
+    return modules
+
+
 def _run(command: list[str]) -> None:
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
+    try:
+        ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise NotInstalled(f"`{' '.join(command)}` was not done after {_INSTALL_SECONDS} s.") from None
     if ended.returncode:
-        pytest.fail(f"`{' '.join(command)}` failed; it needs the npm registry.\n{ended.stderr[-2000:]}")
+        raise NotInstalled(f"`{' '.join(command)}` failed; it needs the npm registry.\n{ended.stderr[-2000:]}")
