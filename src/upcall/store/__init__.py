@@ -17,6 +17,7 @@ from upcall.store.budgets import (
     Window,
     window_of,
 )
+from upcall.store.claims import Claim
 from upcall.store.decisions import (
     Attempt,
     Consent,
@@ -48,6 +49,7 @@ __all__ = [
     "Amount",
     "Attempt",
     "By",
+    "Claim",
     "Consent",
     "Cursor",
     "Decision",

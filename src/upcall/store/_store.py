@@ -11,15 +11,17 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import anyio
+from msgspec.structs import replace
 
 from upcall.errors import StoreError
-from upcall.store import _budgets, _consents, _listing, _questions, _records
+from upcall.store import _budgets, _claims, _consents, _listing, _questions, _records
 from upcall.store._connection import Session, Work
 from upcall.store._database import Database
 from upcall.store._following import Follower
 from upcall.store._times import micros
 from upcall.store.base import EVERYTHING, Store
 from upcall.store.budgets import Amount, Exceeded, Limit, Reservation, Spent
+from upcall.store.claims import Claim
 from upcall.store.decisions import Attempt, Consent, Decision, Question, QuestionId, Standing
 from upcall.store.records import Cursor, Filter, Intent, Outcome, Page, Record, RecordId
 from upcall.store.usage import By, UsageRow
@@ -229,6 +231,36 @@ class SqlStore(Store):
     async def forget(self, key: str) -> bool:
         return await self._write(lambda session: _consents.forget(session, key))
 
+    # -- claims
+
+    async def claim(self, name: str, *, about: str, holder: str, ttl: float) -> Claim:
+        def undo(claim: Claim) -> Work[object]:
+            return lambda session: claim.holder == holder and _claims.release(session, claim)
+
+        at = self._clock()
+        expires_at = at + timedelta(seconds=ttl)
+        work = partial(_claims.claim, name=name, about=about, holder=holder, expires_at=expires_at, at=at)
+        return await self._write(work, lock=True, undo=undo)
+
+    async def claimed(self, name: str) -> Claim | None:
+        return await self._read(lambda session: _claims.standing(session, name, self._clock()))
+
+    async def renew_claim(self, claim: Claim, ttl: float) -> Claim | None:
+        expires_at = self._clock() + timedelta(seconds=ttl)
+        renewed = await self._write(lambda session: _claims.renew(session, claim, expires_at), lock=True)
+        return replace(claim, expires_at=expires_at) if renewed else None
+
+    async def settle_claim(self, claim: Claim, result: str, ttl: float) -> str | None:
+        at = self._clock()
+        work = partial(_claims.settle, claim=claim, result=result, expires_at=at + timedelta(seconds=ttl), at=at)
+        return await self._write(work, lock=True)
+
+    async def release_claim(self, claim: Claim) -> bool:
+        return await self._write(lambda session: _claims.release(session, claim), lock=True)
+
+    async def drop_claims(self, about: str) -> int:
+        return await self._write(lambda session: _claims.drop(session, about), lock=True)
+
     def _now(self) -> int:
         return micros(self._clock())
 
@@ -242,3 +274,4 @@ class SqlStore(Store):
     def _tidy(self, session: Session) -> None:
         _budgets.tidy(session, self._clock())
         _questions.tidy(session, self._clock())
+        _claims.tidy(session, self._clock())

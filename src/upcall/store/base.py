@@ -2,8 +2,8 @@
 
 Every method may raise a `StoreError`, within a bounded time; then nothing was written (see there for the one
 exception). What a method has written when it returns survives the process, whatever becomes of it. A method that is
-cancelled has either not happened or is taken back; `finish`, `settle`, `release` and `forget` may have happened,
-and happen at most once however often they are called.
+cancelled has either not happened or is taken back; `finish`, `settle`, `release`, `forget` and what ends a claim may
+have happened, and happen at most once however often they are called.
 
 One store may be used from several tasks and event loops (asyncio) at once, one database by several processes. The
 clocks of machines that share a database should agree within a second or so.
@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from upcall.store.budgets import Amount, Exceeded, Limit, Reservation, Spent
+from upcall.store.claims import Claim
 from upcall.store.decisions import Attempt, Consent, Decision, Question, QuestionId, Standing
 from upcall.store.records import Cursor, Filter, Intent, Outcome, Page, Record, RecordId
 from upcall.store.usage import By, UsageRow
@@ -185,4 +186,40 @@ class Store(Protocol):
 
     async def forget(self, key: str) -> bool:
         """Remove it; false when there was none."""
+        ...
+
+    # -- claims
+
+    async def claim(self, name: str, *, about: str, holder: str, ttl: float) -> Claim:
+        """Hold ``name`` for ``ttl`` seconds, unless somebody does, or it is settled; how it stands then.
+
+        Args:
+            name: Of what is done once.
+            about: What it belongs to, for `drop_claims`.
+            holder: Tells this attempt from all others.
+            ttl: Seconds after which it lapses, if it is not renewed.
+        """
+        ...
+
+    async def claimed(self, name: str) -> Claim | None:
+        """How it stands; ``None`` when nobody holds it and no result is kept."""
+        ...
+
+    async def renew_claim(self, claim: Claim, ttl: float) -> Claim | None:
+        """Let it lapse ``ttl`` seconds from now; ``None`` when its holder does not hold it any more."""
+        ...
+
+    async def settle_claim(self, claim: Claim, result: str, ttl: float) -> str | None:
+        """Keep the result for ``ttl`` seconds, also when somebody else holds the claim by now.
+
+        Gives the result that is kept: another one, when somebody was faster; ``None`` when the claim was dropped.
+        """
+        ...
+
+    async def release_claim(self, claim: Claim) -> bool:
+        """Nothing came of it: the next one may have it. False when its holder did not hold it any more."""
+        ...
+
+    async def drop_claims(self, about: str) -> int:
+        """Remove all that belong to this, and their results. How many went."""
         ...
