@@ -8,6 +8,7 @@ it for a while, or somebody said so. Then every open request is told, and the pr
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from upcall.errors import ServerUnavailable
@@ -16,7 +17,7 @@ from upcall.gateway.http.children.process import Process
 __all__ = ["Hosted"]
 
 
-class Hosted:
+class Hosted(ABC):
     """A process and its users."""
 
     process: Process
@@ -82,13 +83,14 @@ class Hosted:
         if not self._users and not self.is_over:
             self._idle = asyncio.get_running_loop().call_later(self._idle_seconds, self.over, "Nobody used it.")
 
+    @abstractmethod
     def from_server(self, frame: bytes) -> None:
         """The server sent a frame."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tell_over(self, reason: str) -> None:
         """Answer everything that is open: it ended for this reason."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def release(self) -> None:
         """Stop what still runs for the users."""
