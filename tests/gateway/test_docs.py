@@ -24,8 +24,8 @@ from tests.cli.commands import SERVER, UPCALL, environment, model_of, says
 from tests.models.facade import Facade
 from upcall.cli import main
 from upcall.gateway import performing, sealing
-from upcall.gateway.http import upstream
 from upcall.gateway.http.children import hosting
+from upcall.gateway.http.client import upstream
 from upcall.gateway.http.front import app, guards, listening
 from upcall.gateway.http.proxy import exchange, proxying
 from upcall.gateway.stdio import lines

@@ -16,19 +16,19 @@ from pydantic import BaseModel
 
 from tests.gateway.mixed.places import listening
 from upcall.gateway.answering import Answering
+from upcall.gateway.http.client.upstream import Upstream
 from upcall.gateway.http.front.app import App
 from upcall.gateway.http.front.guards import Guard
 from upcall.gateway.http.front.listening import Listener, bound
 from upcall.gateway.http.proxy.owning import OwnedIds
 from upcall.gateway.http.proxy.proxying import Proxy
 from upcall.gateway.http.serving import connect_for
-from upcall.gateway.http.upstream import Upstream
 from upcall.gateway.settings import Settings
 from upcall.host.policy import load_policy
 from upcall.server import Sampling
 from upcall.testing import ScriptedModel
 
-__all__ = ["ANSWER", "Gateway", "between", "gateway", "mcp_server", "served", "settings_in"]
+__all__ = ["ANSWER", "Gateway", "Thinking", "between", "gateway", "mcp_server", "served", "settings_in"]
 
 ANSWER = "a model's answer"
 _POLICY = """
@@ -41,6 +41,22 @@ limits.concurrent = 2000
 
 class Colour(BaseModel):
     colour: str
+
+
+class Thinking(ScriptedModel):
+    """A model that never has its answer. Says when it is asked, and when it need not go on."""
+
+    def __init__(self) -> None:
+        super().__init__(self._think)
+        self.started, self.stopped = asyncio.Event(), asyncio.Event()
+
+    async def _think(self, request: Any) -> str:
+        self.started.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self.stopped.set()
+        return ""
 
 
 def mcp_server() -> MCPServer:

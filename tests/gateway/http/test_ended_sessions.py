@@ -10,7 +10,7 @@ import pytest
 
 from tests.gateway.http.places import gateway, settings_in
 from tests.gateway.http.recording import Asked, recorder, reply
-from tests.gateway.mixed.places import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

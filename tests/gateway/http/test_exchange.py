@@ -15,11 +15,11 @@ import pytest
 from tests.gateway.http.places import settings_in
 from tests.gateway.http.recording import Asked, recorder, reply
 from upcall.gateway.answering import Answering
+from upcall.gateway.http.client.upstream import Upstream
 from upcall.gateway.http.front.app import Request
 from upcall.gateway.http.proxy.connections import Connection
 from upcall.gateway.http.proxy.exchange import Exchange
 from upcall.gateway.http.serving import connect_for
-from upcall.gateway.http.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
 

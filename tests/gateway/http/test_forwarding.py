@@ -11,8 +11,9 @@ import aiohttp
 import anyio
 import pytest
 
-from tests.gateway.http.places import gateway, settings_in
+from tests.gateway.http.places import Thinking, gateway, settings_in
 from tests.gateway.http.recording import Asked, recorder, reply
+from tests.waiting import until
 from upcall.testing import ScriptedModel
 
 pytestmark = pytest.mark.anyio
@@ -118,24 +119,15 @@ async def test_a_client_that_waits_for_a_sample_hears_that_it_is_alive(
 
 
 async def test_a_client_that_goes_away_stops_the_model(tmp_path: Path) -> None:
-    started, stopped = asyncio.Event(), asyncio.Event()
-
-    async def think(request: Any) -> str:
-        started.set()
-        try:
-            await asyncio.sleep(60)
-        finally:
-            stopped.set()
-        return ""
-
-    async with recorder(asks) as server, gateway(settings_in(tmp_path, ScriptedModel(think)), server.url) as it:
+    model = Thinking()
+    async with recorder(asks) as server, gateway(settings_in(tmp_path, model), server.url) as it:
         async with aiohttp.ClientSession() as http:
             asking = asyncio.create_task(http.post(it.url, data=call(), headers=HEADERS).__aenter__())
             with anyio.fail_after(10):
-                await started.wait()
+                await model.started.wait()
             asking.cancel()
         with anyio.fail_after(1):
-            await stopped.wait()
+            await model.stopped.wait()
 
 
 async def test_a_client_that_goes_away_closes_the_stream_upstream(tmp_path: Path) -> None:
@@ -169,9 +161,7 @@ async def test_events_go_on_as_the_bytes_they_came_in_and_one_that_is_taken_leav
         await asked.send(start)
         for part in (first[:20], first[20:] + taken):
             await asked.send({"type": "http.response.body", "body": part, "more_body": True})
-        with anyio.fail_after(10):
-            while len(server.asked) < 3:  # noqa: ASYNC110 - the answer comes as a request of its own
-                await asyncio.sleep(0.01)
+        await until(lambda: len(server.asked) == 3)  # the answer comes as a request of its own
         await asked.send({"type": "http.response.body", "body": last})
 
     async def accepted(asked: Asked) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.gateway.http.places import gateway, settings_in
 from tests.gateway.http.recording import Asked, recorder, reply
-from tests.gateway.mixed.places import until
+from tests.waiting import until
 from upcall.gateway.http.proxy.exchange import Exchange
 from upcall.testing import ScriptedModel
 

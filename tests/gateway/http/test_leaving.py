@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import anyio
 import msgspec
 import pytest
 
-from tests.gateway.http.places import gateway, settings_in
+from tests.gateway.http.places import Thinking, gateway, settings_in
 from tests.gateway.http.recording import Asked, recorder, reply
-from tests.gateway.mixed.places import until
-from upcall.testing import ScriptedModel
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -45,28 +42,19 @@ async def answer(asked: Asked) -> None:
 
 
 async def test_it_sees_the_stream_close_and_reads_no_frame_that_the_client_did_not_send(tmp_path: Path) -> None:
-    started, stopped = asyncio.Event(), asyncio.Event()
-
-    async def think(request: Any) -> str:
-        started.set()
-        try:
-            await asyncio.sleep(60)
-        finally:
-            stopped.set()
-        return ""
-
+    model = Thinking()
     begin = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
-    async with recorder(answer) as server, gateway(settings_in(tmp_path, ScriptedModel(think)), server.url) as it:
+    async with recorder(answer) as server, gateway(settings_in(tmp_path, model), server.url) as it:
         async with aiohttp.ClientSession(headers=HEADERS) as http:
             initialize = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": begin}
             async with http.post(it.url, json=initialize) as response:
                 assert response.status == 200
             async with http.post(it.url, json=CALL, headers=SESSION) as response:
                 with anyio.fail_after(10):
-                    await started.wait()
+                    await model.started.wait()
                 response.close()
             with anyio.fail_after(10):
-                await stopped.wait()
+                await model.stopped.wait()
                 await until(lambda: len(server.asked) == 3)
                 await server.asked[1].gone.wait()
             async with http.post(it.url, json={"jsonrpc": "2.0", "method": "notifications/x"}, headers=SESSION) as sent:

@@ -18,8 +18,9 @@ from mcp import Client
 from mcp.server.streamable_http import EventCallback, EventId, EventMessage, EventStore, StreamId
 from mcp_types import ElicitResult, InputRequiredResult, JSONRPCMessage
 
-from tests.gateway.http.places import ANSWER, between, gateway, served, settings_in
+from tests.gateway.http.places import ANSWER, Thinking, between, gateway, served, settings_in
 from tests.server.peers import ERAS, MODERN, text_of
+from tests.waiting import until
 from upcall.testing import ScriptedModel
 
 pytestmark = pytest.mark.anyio
@@ -89,9 +90,7 @@ async def test_a_client_that_comes_back_gets_the_answer_that_was_sampled_meanwhi
                 line = await response.content.readline()
                 while not line.startswith(b"id:"):
                     line = await response.content.readline()
-                with anyio.fail_after(10):
-                    while not calls:  # noqa: ASYNC110 - the model has no event
-                        await anyio.sleep(0.01)
+                await until(lambda: calls)
                 response.close()
             headers["Last-Event-ID"] = line.partition(b":")[2].strip().decode()
             message: dict[str, Any] | None = None
@@ -109,24 +108,15 @@ async def test_a_client_that_comes_back_gets_the_answer_that_was_sampled_meanwhi
 
 
 async def test_a_client_that_cannot_come_back_stops_the_model(tmp_path: Path) -> None:
-    started, stopped = asyncio.Event(), asyncio.Event()
-
-    async def think(request: Any) -> str:
-        started.set()
-        try:
-            await asyncio.sleep(60)
-        finally:
-            stopped.set()
-        return ""
-
-    async with between(tmp_path, ScriptedModel(think)) as it, aiohttp.ClientSession(headers=LEGACY) as http:
+    model = Thinking()
+    async with between(tmp_path, model) as it, aiohttp.ClientSession(headers=LEGACY) as http:
         headers = await begun(http, it.url)
         async with http.post(it.url, json=asking(5, "why"), headers=headers) as response:
             with anyio.fail_after(10):
-                await started.wait()
+                await model.started.wait()
             response.close()
         with anyio.fail_after(1):
-            await stopped.wait()
+            await model.stopped.wait()
 
 
 @asynccontextmanager

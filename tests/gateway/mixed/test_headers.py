@@ -28,8 +28,8 @@ def body(method: str = "tools/call", **params: object) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta, **params}}
 
 
-def raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+def text(headers: dict[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in headers.items()}
 
 
 def read(message: dict[str, object]) -> Said:
@@ -59,25 +59,25 @@ def test_a_header_is_read_as_the_sdk_reads_it(value: str) -> None:
 )
 def test_what_we_repeat_passes_our_own_check_and_the_sdks(message: dict[str, object]) -> None:
     headers = repeated(read(message), ToolHeaders())
-    assert mismatch(read(message), raw(headers), ToolHeaders()) is None
-    verdict = classify_inbound_request(message, headers={name.lower(): value for name, value in headers.items()})
+    assert mismatch(read(message), headers.items(), ToolHeaders()) is None
+    verdict = classify_inbound_request(message, headers=text(headers))
     assert not isinstance(verdict, InboundLadderRejection)
 
 
-@pytest.mark.parametrize("name", ["Mcp-Method", "MCP-Protocol-Version", "Mcp-Name"])
-@pytest.mark.parametrize("value", [None, "other", "=?base64?!?="])
-def test_a_header_that_is_missing_or_says_something_else_is_a_mismatch(name: str, value: str | None) -> None:
+@pytest.mark.parametrize("name", [b"mcp-method", b"mcp-protocol-version", b"mcp-name"])
+@pytest.mark.parametrize("value", [None, b"other", b"=?base64?!?="])
+def test_a_header_that_is_missing_or_says_something_else_is_a_mismatch(name: bytes, value: bytes | None) -> None:
     message = body(name="add")
     headers = repeated(read(message), ToolHeaders())
     del headers[name]
     if value is not None:
         headers[name] = value
-    assert name.lower() in str(mismatch(read(message), raw(headers), ToolHeaders()))
+    assert name.decode() in str(mismatch(read(message), headers.items(), ToolHeaders()))
 
 
 def test_a_header_that_comes_twice_is_a_mismatch() -> None:
     message = body(name="add")
-    headers = raw(repeated(read(message), ToolHeaders()))
+    headers = list(repeated(read(message), ToolHeaders()).items())
     assert "more than once" in str(mismatch(read(message), [*headers, headers[0]], ToolHeaders()))
 
 
@@ -113,13 +113,15 @@ def test_marked_arguments_are_repeated_as_the_sdk_does_it(arguments: dict[str, o
 
 @pytest.mark.parametrize("arguments", ARGUMENTS)
 @pytest.mark.parametrize(
-    "extra", [{}, {"Mcp-Param-Region": "us"}, {"Mcp-Param-Count": "3.00"}, {"Mcp-Param-Id": "=?base64?!?="}]
+    "extra", [{}, {b"mcp-param-region": b"us"}, {b"mcp-param-count": b"3.00"}, {b"mcp-param-id": b"=?base64?!?="}]
 )
-def test_marked_arguments_are_compared_as_the_sdk_does_it(arguments: dict[str, object], extra: dict[str, str]) -> None:
+def test_marked_arguments_are_compared_as_the_sdk_does_it(
+    arguments: dict[str, object], extra: dict[bytes, bytes]
+) -> None:
     message, tools = read(body(name="add", arguments=arguments)), learned(TOOL)
     headers = {**repeated(message, tools), **extra}
-    assert (mismatch(message, raw(headers), tools) is None) == (
-        validate_mcp_param_headers(TOOL, arguments, headers) is None
+    assert (mismatch(message, headers.items(), tools) is None) == (
+        validate_mcp_param_headers(TOOL, arguments, text(headers)) is None
     )
 
 

@@ -14,7 +14,8 @@ from upcall.gateway.stdio.child import Child
 from upcall.gateway.stdio.sources import open_source
 
 if TYPE_CHECKING:
-    from upcall.gateway.http.upstream import Reply
+    from upcall.gateway.http.client.reply import Reply
+    from upcall.gateway.http.responding import Header
 
 __all__ = ["HttpLink", "Link", "linked"]
 
@@ -154,14 +155,12 @@ class HttpLink:
 
     def __init__(self, target: Target, received: Callable[[bytes], None]) -> None:
         from upcall.gateway.http.bridge.remote import Remote
-        from upcall.gateway.http.upstream import Upstream
+        from upcall.gateway.http.client.upstream import Upstream
 
         statuses: list[int] = []
 
         class Noting(Upstream):
-            async def request(
-                self, method: str, headers: Iterable[tuple[str, str]] = (), body: bytes | None = None
-            ) -> Reply:
+            async def request(self, method: str, headers: Iterable[Header] = (), body: bytes | None = None) -> Reply:
                 reply = await super().request(method, headers, body)
                 statuses.append(reply.status)
                 return reply

@@ -183,14 +183,14 @@ class ToolHeaders:
         return self._tools.get(said.name or "", {}) if said.method == "tools/call" else {}
 
 
-def repeated(said: Said, tools: ToolHeaders) -> dict[str, str]:
-    """Headers that a client sends with this request of 2026-07-28."""
+def repeated(said: Said, tools: ToolHeaders) -> dict[bytes, bytes]:
+    """Headers that a client sends with this request of 2026-07-28, their names in lower case."""
     headers = {"Mcp-Method": encoded(said.method), **tools.repeated(said)}
     if said.version is not None:
         headers["MCP-Protocol-Version"] = encoded(said.version)
     if said.name is not None:
         headers["Mcp-Name"] = encoded(said.name)
-    return headers
+    return {name.lower().encode("ascii"): value.encode("ascii") for name, value in headers.items()}
 
 
 def mismatch(said: Said, headers: Iterable[tuple[bytes, bytes]], tools: ToolHeaders) -> str | None:

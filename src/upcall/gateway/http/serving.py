@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from upcall.gateway.answering import Answering
+from upcall.gateway.http.client.upstream import Upstream as Server
 from upcall.gateway.http.front.app import App, Endpoint
 from upcall.gateway.http.front.guards import Guard
 from upcall.gateway.http.front.listening import Listener, Tls, bound
 from upcall.gateway.http.proxy.owning import OwnedIds
 from upcall.gateway.http.proxy.proxying import Proxy
-from upcall.gateway.http.upstream import Upstream as Server
 from upcall.gateway.performing import Answers, Frames
 from upcall.gateway.session.session import Session
 from upcall.gateway.session.tasks import Tasks

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from upcall.gateway.frames import compact
 from upcall.gateway.http.bridge.remote import Remote
-from upcall.gateway.http.upstream import Upstream
+from upcall.gateway.http.client.upstream import Upstream
 from upcall.gateway.performing import Answers, Frames, Performer
 from upcall.gateway.session.actions import ToClient, ToServer
 from upcall.gateway.stdio.channel import Channel

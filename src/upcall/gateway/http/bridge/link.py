@@ -11,9 +11,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from upcall.errors import ServerUnavailable
+from upcall.gateway.http.client.reply import Reply
+from upcall.gateway.http.client.upstream import Upstream
 from upcall.gateway.http.headers import ToolHeaders, encoded
+from upcall.gateway.http.responding import Header
 from upcall.gateway.http.sse import EventTooLarge, Parser
-from upcall.gateway.http.upstream import Reply, Upstream
 from upcall.gateway.session.actions import Lane
 
 __all__ = ["CONTENT", "RETRY_MOST", "Link", "Position"]
@@ -25,8 +27,8 @@ RETRY_LEAST = 0.1
 """A server that wants us back sooner would keep us busy with nothing else."""
 RETRY_MOST = 30.0
 
-CONTENT = (("Accept", "application/json, text/event-stream"), ("Content-Type", "application/json"))
-_EVENTS = (("Accept", "text/event-stream"),)
+CONTENT = ((b"accept", b"application/json, text/event-stream"), (b"content-type", b"application/json"))
+_EVENTS = ((b"accept", b"text/event-stream"),)
 _ENDING = 0.2
 
 
@@ -49,15 +51,15 @@ class Link:
         self.room = asyncio.Event()
         self.room.set()
 
-    def headers(self, last_event: str | None = None) -> list[tuple[str, str]]:
+    def headers(self, last_event: bytes | None = None) -> list[Header]:
         """Of a request that is not of 2026-07-28; of a GET where ``last_event`` is given, empty when there was none."""
         headers = list(CONTENT if last_event is None else _EVENTS)
         if self.session is not None:
-            headers.append(("Mcp-Session-Id", self.session))
+            headers.append((b"mcp-session-id", self.session.encode("latin-1")))
         if self.version is not None:
-            headers.append(("MCP-Protocol-Version", encoded(self.version)))
+            headers.append((b"mcp-protocol-version", encoded(self.version).encode()))
         if last_event:
-            headers.append(("Last-Event-ID", last_event))
+            headers.append((b"last-event-id", last_event))
         return headers
 
     async def read(self, reply: Reply) -> bytes:
@@ -81,7 +83,7 @@ class Link:
             return
         parser = Parser()
         try:
-            async for chunk in reply.chunks():
+            while chunk := await reply.chunk():
                 for event in parser.feed(chunk):
                     if position is not None:
                         position.saw(event.id, event.retry)
@@ -98,14 +100,13 @@ class Position:
     """Where we are in a stream, and how soon the server wants us back when it breaks."""
 
     def __init__(self) -> None:
-        self.last: str | None = None
+        self.last: bytes | None = None
         self.retry = RETRY_SECONDS
 
     def saw(self, id: bytes | None, retry: bytes | None) -> None:
         """The fields of an event."""
         if id is not None and b"\0" not in id:
-            with suppress(UnicodeDecodeError):
-                self.last = id.decode()
+            self.last = id
         if retry is not None and retry.isdigit():
             seconds = int(retry[:9]) / 1000 if len(retry) < 10 else RETRY_MOST
             self.retry = min(max(seconds, RETRY_LEAST), RETRY_MOST)
@@ -115,5 +116,5 @@ async def _run_out(reply: Reply) -> None:
     """A stream ends after the answer; read to its end, its connection serves the next request."""
     with suppress(ServerUnavailable, TimeoutError):
         async with asyncio.timeout(_ENDING):
-            async for _ in reply.chunks():
+            while await reply.chunk():
                 pass

@@ -21,8 +21,8 @@ from upcall.gateway.frames import Envelope, Id, elements, error, peek, raw_id, r
 from upcall.gateway.http.bridge.link import Link
 from upcall.gateway.http.bridge.roundtrip import CLOSED, SESSION_OVER, RoundTrip
 from upcall.gateway.http.bridge.standalone import listen
+from upcall.gateway.http.client.upstream import Upstream
 from upcall.gateway.http.headers import is_modern
-from upcall.gateway.http.upstream import Upstream
 from upcall.gateway.session.actions import Lane
 
 __all__ = ["Remote"]

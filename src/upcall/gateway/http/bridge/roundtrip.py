@@ -18,8 +18,8 @@ from upcall.errors import INTERNAL_ERROR, ServerUnavailable
 from upcall.gateway._decoding import decoded
 from upcall.gateway.frames import Envelope, changed, error, members, peek, raw_id
 from upcall.gateway.http.bridge.link import CONTENT, Link, Position
+from upcall.gateway.http.client.reply import Reply
 from upcall.gateway.http.headers import HEADER_MISMATCH, is_modern, repeated, said
-from upcall.gateway.http.upstream import Reply
 from upcall.gateway.session.actions import Lane
 
 __all__ = ["CLOSED", "SESSION_OVER", "RoundTrip"]
@@ -97,7 +97,7 @@ class RoundTrip:
         mine = [*CONTENT, *repeated(about, link.tools).items()] if self.modern else link.headers()
         async with await link.upstream.request("POST", mine, self._frame) as reply:
             if self._begun is not None:
-                link.session = reply.header("Mcp-Session-Id") if reply.status == 200 else None
+                link.session = reply.header(b"mcp-session-id") if reply.status == 200 else None
                 if reply.media_type == "text/event-stream":
                     self._begun.set()  # the session has its name; with JSON, the version is waited for, too
             if reply.status == 200 and reply.media_type in ("application/json", "text/event-stream"):

@@ -19,7 +19,7 @@ async def listen(link: Link) -> None:
     wait = position.retry
     while link.session == session:
         try:
-            async with await link.upstream.request("GET", link.headers(position.last or "")) as reply:
+            async with await link.upstream.request("GET", link.headers(position.last or b"")) as reply:
                 if reply.status in _NONE or reply.media_type != "text/event-stream":
                     return
                 failures = 0

@@ -25,11 +25,11 @@ from upcall.gateway.frames import elements, error, peek, raw_id
 from upcall.gateway.http.children.hosted import Hosted
 from upcall.gateway.http.children.legacy import LegacySession
 from upcall.gateway.http.children.shared import SharedServer
+from upcall.gateway.http.client.reply import media_type
 from upcall.gateway.http.front.app import Request
 from upcall.gateway.http.headers import HEADER_MISMATCH, LEGACY_VERSIONS, Said, ToolHeaders, is_modern, mismatch, said
 from upcall.gateway.http.responding import Receive, Send, send_json, send_status
 from upcall.gateway.http.streams import requests_in
-from upcall.gateway.http.upstream import media_type
 from upcall.gateway.performing import Answers, Frames
 
 __all__ = ["Hosting"]

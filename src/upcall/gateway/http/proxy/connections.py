@@ -20,10 +20,10 @@ from typing import Final, Protocol, TypeAlias
 
 from upcall.errors import ServerUnavailable
 from upcall.gateway.frames import joined, peek
+from upcall.gateway.http.client.upstream import Upstream
 from upcall.gateway.http.headers import ToolHeaders, is_modern, repeated, said
 from upcall.gateway.http.proxy.forwarding import VERSION, answering_headers
 from upcall.gateway.http.responding import Header
-from upcall.gateway.http.upstream import Upstream
 from upcall.gateway.performing import Answers, Frames, Performer
 from upcall.gateway.session.actions import Lane, ToClient, ToServer
 
@@ -217,7 +217,7 @@ class Connection:
         headers = answering_headers(self.headers, version)
         if message is not None and isinstance(message.method, str) and is_modern(version):
             about = repeated(said(message.method, message.params or None), ToolHeaders())
-            headers = [*(one for one in headers if one[0].encode() != VERSION), *about.items()]
+            headers = [*(one for one in headers if one[0] != VERSION), *about.items()]
         try:
             async with asyncio.timeout(_ANSWER_SECONDS), await self._upstream.request("POST", headers, frame) as reply:
                 if reply.status >= 400:

@@ -22,6 +22,8 @@ from msgspec import UNSET
 
 from upcall.errors import ServerUnavailable
 from upcall.gateway.frames import peek
+from upcall.gateway.http.client.reply import Reply
+from upcall.gateway.http.client.upstream import Upstream
 from upcall.gateway.http.front.app import Request, problem
 from upcall.gateway.http.headers import is_modern, status_for
 from upcall.gateway.http.proxy.connections import Connection
@@ -29,7 +31,6 @@ from upcall.gateway.http.proxy.forwarding import VERSION, response_headers, upst
 from upcall.gateway.http.responding import Header, Receive, Send
 from upcall.gateway.http.sse import Event, EventTooLarge, Parser, comment, written
 from upcall.gateway.http.streams import requests_in
-from upcall.gateway.http.upstream import Reply, Upstream
 
 __all__ = ["Exchange"]
 
@@ -238,7 +239,7 @@ class Exchange:
         parser = Parser(self._frame_bytes)
         reason = "The server closed the stream before its answer."
         try:
-            async for chunk in reply.chunks():
+            while chunk := await reply.chunk():
                 out = b"".join([self._event(event) for event in parser.feed(chunk)])
                 if out:
                     await self._write(out)
@@ -296,13 +297,13 @@ class Exchange:
     async def _passed(self, reply: Reply) -> None:
         """Pass on what is none of ours, as it comes."""
         headers = response_headers(reply.headers)
-        length = reply.header("Content-Length")
+        length = reply.header(b"content-length")
         if length is not None and reply.status not in (204, 304):  # these have no body, whatever they say
             headers.append((b"content-length", length.encode("latin-1")))
         await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
         self._begun = True
         try:
-            async for chunk in reply.chunks():
+            while chunk := await reply.chunk():
                 await self._write(chunk)
         except ServerUnavailable:
             self._left = True  # the response stays unfinished, as it is upstream

@@ -34,31 +34,31 @@ _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _KEPT: Final = frozenset((b"user-agent", SESSION, VERSION))
 
 
-def upstream_headers(headers: Iterable[Header]) -> list[tuple[str, str]]:
+def upstream_headers(headers: Iterable[Header]) -> list[Header]:
     """Headers of a request as they go on. ``Accept-Encoding`` becomes ``identity``: what is read here is not packed."""
     found = list(headers)
     named = _nominated(found)
     kept = [
-        (name.decode("latin-1"), value.decode("latin-1"))
+        (name, value)
         for name, value in found
         if name not in _CLIENTS_OWN
         and name not in named
         and not name.startswith((b"x-forwarded-", b"sec-", b"access-control-"))
     ]
-    kept.append(("accept-encoding", "identity"))
+    kept.append((b"accept-encoding", b"identity"))
     return kept
 
 
-def answering_headers(headers: Iterable[Header], version: str | None) -> list[tuple[str, str]]:
+def answering_headers(headers: Iterable[Header], version: str | None) -> list[Header]:
     """Headers of a POST that the gateway sends by itself, in the session of a request with ``headers``."""
-    kept = {name: value.decode("latin-1") for name, value in headers if name in _KEPT}
+    kept = {name: value for name, value in headers if name in _KEPT}
     if version is not None:
-        kept.setdefault(VERSION, version)
+        kept.setdefault(VERSION, version.encode("latin-1", "replace"))
     return [
-        *((name.decode("latin-1"), value) for name, value in kept.items()),
-        ("content-type", "application/json"),
-        ("accept", "application/json, text/event-stream"),
-        ("accept-encoding", "identity"),
+        *kept.items(),
+        (b"content-type", b"application/json"),
+        (b"accept", b"application/json, text/event-stream"),
+        (b"accept-encoding", b"identity"),
     ]
 
 

@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from upcall.gateway.http.client.reply import Reply
+from upcall.gateway.http.client.upstream import Upstream
 from upcall.gateway.http.front.app import Request, problem
 from upcall.gateway.http.proxy.connections import Connect, Connection, Connections
 from upcall.gateway.http.proxy.exchange import Exchange
 from upcall.gateway.http.proxy.forwarding import SESSION, VERSION
 from upcall.gateway.http.proxy.owning import OwnedIds
 from upcall.gateway.http.responding import Receive, Send, send_json
-from upcall.gateway.http.upstream import Reply, Upstream
 
 __all__ = ["Proxy"]
 
@@ -98,7 +99,7 @@ class Proxy:
             nonlocal ended
             if opened is not None:
                 opened.set()
-            given = reply.header("Mcp-Session-Id")
+            given = reply.header(b"mcp-session-id")
             if id is None and given and reply.status < 300:
                 self._kept.keep(given, connection)
             elif reply.status == 404 or (request.method == "DELETE" and reply.status < 300):

@@ -1,0 +1,1 @@
+"""The HTTP/1.1 client's end of the gateway."""
