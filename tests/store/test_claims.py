@@ -67,21 +67,28 @@ async def test_a_claim_that_is_released_is_the_next_ones(store: Store) -> None:
     assert (await claimed(store, "two")).holder == "two"
 
 
-async def test_all_about_one_thing_are_dropped_together(store: Store) -> None:
+async def test_all_about_one_thing_are_dropped_together(store: Store, clock: Clock) -> None:
     mine = await claimed(store, "one")
     await store.settle_claim(await claimed(store, "one", "b"), "answer", 600)
     await claimed(store, "one", "c", "another")
-    assert await store.drop_claims("task") == 2
-    assert [await store.claimed(name) is None for name in "abc"] == [True, True, False]
-    assert await store.settle_claim(mine, "answer", 600) is None
+    assert await store.drop_claims("task", 30) == 2
+    results = [found.result for name in "abc" if (found := await store.claimed(name))]
+    assert results == ["", "", None]
+    assert await store.renew_claim(mine, 60) is None
+    assert not await store.release_claim(mine)
+    assert await store.settle_claim(mine, "answer", 600) == ""
+    assert (await claimed(store, "next")).result == ""
+    clock.tick(30)
     assert await store.claimed("a") is None
+    assert await store.settle_claim(mine, "answer", 600) is None
+    assert (await claimed(store, "next")).holder == "next"
 
 
 async def test_what_is_past_its_time_goes_from_the_database(store: Store, clock: Clock) -> None:
     await store.settle_claim(await claimed(store, "one"), "answer", 600)
     clock.tick(600)
     await store.prune()
-    assert await store.drop_claims("task") == 0
+    assert await store.drop_claims("task", 30) == 0
 
 
 async def test_a_claim_whose_caller_left_is_taken_back(store: Store) -> None:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -26,6 +26,7 @@ from upcall.wire import visible
 
 if TYPE_CHECKING:
     from upcall.gateway.asking import Desk
+    from upcall.gateway.claiming import Claiming
     from upcall.gateway.performing import Elicit
     from upcall.gateway.sealing import Sealer
     from upcall.gateway.settings import Settings
@@ -98,6 +99,34 @@ class Answering:
             sample: The request.
             elicit: Asks the client, where ``sample.asks`` is ``inline``.
         """
+        if sample.once is None:
+            return await self._asked(sample, elicit)
+        try:
+            claiming = await self._claiming()
+        except Exception:  # whoever asks meets the same, and says so
+            return await self._asked(sample, elicit)
+        return await claiming.outcome(sample.once, lambda: self._asked(sample, elicit))
+
+    def over(self, task: str) -> None:
+        """A task that other processes may know has ended (`upcall.gateway.session.actions.Over`)."""
+        if self._shared.is_open:
+            self._shared.leave(self._over(task))
+
+    async def aclose(self) -> None:
+        """Write what is still to be written, and close host and store."""
+        await self._shared.aclose()
+
+    async def _over(self, task: str) -> None:
+        await (await self._claiming()).over(task)
+
+    async def _claiming(self) -> Claiming:
+        from upcall.gateway.claiming import OUTCOME_BYTES, Claiming
+        from upcall.gateway.sealing import Sealer
+
+        store = await self._shared.store()
+        return Claiming(store, Sealer(self._settings.keys, self._server, cap=OUTCOME_BYTES))
+
+    async def _asked(self, sample: Sample, elicit: Elicit | None) -> Outcome:
         try:
             return await self._answer(sample, elicit)
         except SamplingError as error:
@@ -110,10 +139,6 @@ class Answering:
         except Exception as bug:
             _log.exception("A sampling request of %s failed.", self._server)
             return Refused(SamplingError("The gateway could not process the request.", detail=repr(bug)))
-
-    async def aclose(self) -> None:
-        """Write what is still to be written, and close host and store."""
-        await self._shared.aclose()
 
     async def _answer(self, sample: Sample, elicit: Elicit | None) -> Outcome:
         host = await self._shared.host()
@@ -163,6 +188,9 @@ class _Shared:
         self._settings = settings
         self._opening: asyncio.Task[Host] | None = None
         self._store: Store | None = None
+        self._own = False
+        """Whether the store was opened here."""
+        self._left: set[asyncio.Task[None]] = set()
         self._questions: dict[tuple[str, str | int, str], None] = {}
 
     async def host(self) -> Host:
@@ -174,6 +202,27 @@ class _Shared:
         if self._opening is None or (self._opening.done() and self._failed(self._opening)):
             self._opening = asyncio.create_task(self._open(), name="upcall host")
         return await asyncio.shield(self._opening)
+
+    async def store(self) -> Store:
+        """The open host's.
+
+        Raises:
+            UpcallError: It cannot be opened.
+        """
+        await self.host()
+        assert self._store is not None  # noqa: S101 - a host that is open has one
+        return self._store
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an open host."""
+        return self._opening is not None and self._opening.done() and not self._failed(self._opening)
+
+    def leave(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have this done at its leisure, and before the end."""
+        task = asyncio.create_task(work)
+        self._left.add(task)
+        task.add_done_callback(self._left.discard)
 
     def handed_over(self, sample: Sample, key: str) -> None:
         """An attempt ended with a question for the client."""
@@ -197,8 +246,10 @@ class _Shared:
             host = await opening
         except Exception:
             return
+        while self._left:
+            await asyncio.wait(self._left)
         await host.aclose()
-        if self._store is not None:
+        if self._own and self._store is not None:
             await self._store.aclose()
 
     @staticmethod
@@ -206,25 +257,26 @@ class _Shared:
         return opening.cancelled() or opening.exception() is not None
 
     async def _open(self) -> Host:
-        host, self._store = await asyncio.to_thread(_made, self._settings)
-        connecting = () if self._store is None else (_connected(self._store),)
+        host, store, self._own = await asyncio.to_thread(_made, self._settings)
+        self._store = store
+        connecting = (_connected(store),) if self._own else ()
         await asyncio.gather(host.__aenter__(), *connecting)
         return host
 
 
-def _made(settings: Settings) -> tuple[Host, Store | None]:
-    """The host, and the store where it was opened here."""
+def _made(settings: Settings) -> tuple[Host, Store, bool]:
+    """The host, its store, and whether that was opened here."""
     from upcall.gateway.asking import Gatekeeper
     from upcall.host import Host
     from upcall.host.telemetry import OpenTelemetryObserver
     from upcall.store import open_store
 
-    store, own = settings.store, None
+    store, own = settings.store, False
     if store is None:
         named = settings.current.store.url
         store = None if named is msgspec.UNSET else named
     if store is None or isinstance(store, str | Path):
-        store = own = open_store(store)
+        store, own = open_store(store), True
     host = Host(
         settings.model,
         policy=settings.policy,
@@ -233,7 +285,7 @@ def _made(settings: Settings) -> tuple[Host, Store | None]:
         timeout=settings.timeout,
         on_record=OpenTelemetryObserver(),
     )
-    return host, own
+    return host, store, own
 
 
 async def _connected(store: Store) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from upcall.errors import LimitExceeded, SamplingError
 from upcall.gateway.session.actions import (
@@ -24,6 +24,7 @@ from upcall.gateway.session.actions import (
     Elicited,
     Lane,
     Outcome,
+    Over,
     Refused,
     Sample,
     StopSample,
@@ -62,6 +63,13 @@ class Answers(Protocol):
     """What of an answering a performer uses."""
 
     async def answer(self, sample: Sample, elicit: Elicit | None) -> Outcome: ...
+
+
+@runtime_checkable
+class Shares(Protocol):
+    """An answering that keeps for other processes what was answered for tasks (`Sample.once`)."""
+
+    def over(self, task: str) -> None: ...
 
 
 class Performer:
@@ -148,6 +156,8 @@ class Performer:
                 waiting = self._open.pop((action.number, action.question), None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(action.result)
+            elif isinstance(action, Over) and isinstance(self._answering, Shares):
+                self._answering.over(action.task)
 
     def _beaten(self) -> None:
         self._timer = None

@@ -56,9 +56,10 @@ def release(session: Session, claim: Claim) -> bool:
     return session.run(" ".join(["DELETE FROM claims", _HELD]), (claim.name, claim.holder)) > 0
 
 
-def drop(session: Session, about: str) -> int:
-    """End all about this."""
-    return session.run("DELETE FROM claims WHERE about = ?", (clean(about),))
+def drop(session: Session, about: str, expires_at: datetime) -> int:
+    """End all about this, so that whoever waits for one sees it."""
+    sql = "UPDATE claims SET result = '', expires_at = ? WHERE about = ?"
+    return session.run(sql, (micros(expires_at), clean(about)))
 
 
 def tidy(session: Session, at: datetime) -> None:

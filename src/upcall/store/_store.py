@@ -258,8 +258,9 @@ class SqlStore(Store):
     async def release_claim(self, claim: Claim) -> bool:
         return await self._write(lambda session: _claims.release(session, claim), lock=True)
 
-    async def drop_claims(self, about: str) -> int:
-        return await self._write(lambda session: _claims.drop(session, about), lock=True)
+    async def drop_claims(self, about: str, ttl: float) -> int:
+        expires_at = self._clock() + timedelta(seconds=ttl)
+        return await self._write(lambda session: _claims.drop(session, about, expires_at), lock=True)
 
     def _now(self) -> int:
         return micros(self._clock())

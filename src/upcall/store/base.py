@@ -212,7 +212,8 @@ class Store(Protocol):
     async def settle_claim(self, claim: Claim, result: str, ttl: float) -> str | None:
         """Keep the result for ``ttl`` seconds, also when somebody else holds the claim by now.
 
-        Gives the result that is kept: another one, when somebody was faster; ``None`` when the claim was dropped.
+        Gives the result that is kept: another one, when somebody was faster, and an empty one when the claim was
+        dropped; ``None`` when it lapsed.
         """
         ...
 
@@ -220,6 +221,6 @@ class Store(Protocol):
         """Nothing came of it: the next one may have it. False when its holder did not hold it any more."""
         ...
 
-    async def drop_claims(self, about: str) -> int:
-        """Remove all that belong to this, and their results. How many went."""
+    async def drop_claims(self, about: str, ttl: float) -> int:
+        """Nobody needs what belongs to this: remove results, and say so for ``ttl`` seconds. How many there were."""
         ...

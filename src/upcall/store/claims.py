@@ -2,7 +2,8 @@
 
 A claim is *held* by whoever made it first, who renews it. From there it is *settled*, with a result for the others, or
 it ends: it is released, or it lapses, because its holder died; then the next one has it. A settled one is kept until it
-expires. All claims about one thing can be dropped together, held or settled.
+expires. All claims about one thing can be *dropped* together, held or settled: their results go, and for a while
+whoever holds one, waits for it or would make it learns that nobody needs it.
 
 Invariants: of those who claim one name at once, one holds it. A result that is there is never replaced by another, so
 whoever asks gets the same one. Nothing outlasts its time by more than an hour.
@@ -25,6 +26,6 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     holder: str
     """Who made it."""
     result: str | None = None
-    """What came of it; ``None`` while it is held."""
+    """What came of it; ``None`` while it is held, empty when it was dropped."""
     expires_at: datetime
     """When it lapses, or its result goes."""

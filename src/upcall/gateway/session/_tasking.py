@@ -8,7 +8,8 @@ and the client a completed task whose tool result says why (``isError``).
 
 Invariants: the client sees none of the samplings. A task that waits for nothing else is ``working`` to it. A sampling
 is asked once (`Tasks`), its answer is sent again only when the server still shows it after a while, and then it is the
-same answer. What a task has come to for the client stays so. The server's answers to requests of ours go nowhere.
+same answer; so is one that another process had answered, which tells the server first. What a task has come to for the
+client stays so. The server's answers to requests of ours go nowhere.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from upcall.errors import SamplingError, UpcallError
+from upcall.errors import SampleAbandoned, SamplingError, UpcallError
 from upcall.gateway import frames
 from upcall.gateway.frames import Envelope
 from upcall.gateway.session._calls import Call, Calls
@@ -106,7 +107,7 @@ class Tasking:
             return [ToClient(frames.response(frames.raw_id(call.frame), task.refused), call.lane)]
         if call.method == "tasks/cancel":
             task.closed = True
-            return [*self._stop(task), ToServer(call.frame, call.lane)]
+            return [*self._stop(task), *self._tasks.over(self._principal, task.id), ToServer(call.frame, call.lane)]
         return None
 
     def responded(self, call: Call, frame: bytes, envelope: Envelope) -> tuple[bytes, list[Action]]:
@@ -142,12 +143,17 @@ class Tasking:
         task, key = running.task, running.keys.pop(number)
         if task.closed or task.refused is not None:
             return []
-        if not isinstance(outcome, Answered):
+        if isinstance(outcome, Answered):
+            answer = Raw(outcome.result)
+            task.asked[key] = Asked(answer, self._now() if outcome.elsewhere else 0.0)
+            if not outcome.elsewhere:
+                running.answers[key] = answer
+        elif isinstance(outcome, Refused) and isinstance(outcome.error, SampleAbandoned):
+            task.asked.pop(key, None)
+        else:
             error = outcome.error if isinstance(outcome, Refused) else SamplingError("The client could not be asked.")
             return self._refuse(running, error)
-        answer = running.answers[key] = Raw(outcome.result)
-        task.asked[key] = Asked(answer)
-        return [] if running.keys else self._update(task, running.meta, running.answers)
+        return [] if running.keys or not running.answers else self._update(task, running.meta, running.answers)
 
     def ended(self) -> list[Action]:
         """The connection is over: what is not answered may be asked again elsewhere."""
@@ -171,7 +177,7 @@ class Tasking:
         if state.status in _TERMINAL:
             stopped = [] if task is None else self._stop(task)
             self._tasks.forget(self._principal, id)
-            return frame, stopped
+            return frame, [*stopped, *self._tasks.over(self._principal, id)]
         requests = frames.members(state.requests)
         if state.status != "input_required" or not requests:
             return frame, []
@@ -222,6 +228,7 @@ class Tasking:
                     round=task.round,
                     asks="no",
                     trace=call.trace(),
+                    once=self._tasks.once(self._principal, task.id, key, samples[key]),
                     lane=APART,
                 )
             )

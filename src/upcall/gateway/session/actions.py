@@ -22,7 +22,9 @@ __all__ = [
     "Deferred",
     "Elicited",
     "Lane",
+    "Once",
     "Outcome",
+    "Over",
     "Refused",
     "Sample",
     "StopSample",
@@ -50,6 +52,15 @@ class ToClient(msgspec.Struct, frozen=True):
 
     frame: bytes
     lane: Lane = None
+
+
+class Once(msgspec.Struct, frozen=True):
+    """Which samples of several processes are one and the same. Digests: they tell nothing of what they stand for."""
+
+    task: str
+    """The task that it is for."""
+    name: str
+    """Principal, server, task, the server's key and what is asked."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +94,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     trace: Mapping[str, str] = {}
     """Trace context of the client's request, where its ``_meta`` has one: ``traceparent``, ``tracestate``, ``baggage``
     (SEP-414). What the sampling brings along itself goes before it."""
+    once: Once | None = None
+    """Other processes may be shown it, too, and one of them is to ask; ``None``: it is this process's own."""
     lane: Lane = None
 
 
@@ -90,6 +103,13 @@ class StopSample(msgspec.Struct, frozen=True):
     """Nobody waits for this one any more: cancel it. It gets no `Session.answered`."""
 
     number: int
+
+
+class Over(msgspec.Struct, frozen=True):
+    """A task that other processes may know has ended: nobody needs what is asked for it, nor what was answered."""
+
+    task: str
+    """As in `Once`."""
 
 
 class Elicited(msgspec.Struct, frozen=True):
@@ -103,17 +123,20 @@ class Elicited(msgspec.Struct, frozen=True):
     """JSON of the ``ElicitResult``; ``None`` when the client gave an error or went away."""
 
 
-Action: TypeAlias = ToServer | ToClient | Sample | StopSample | Elicited
+Action: TypeAlias = ToServer | ToClient | Sample | StopSample | Elicited | Over
 
 
 class Answered(msgspec.Struct, frozen=True):
     """The host answered: JSON of the ``CreateMessageResult``."""
 
     result: bytes
+    elsewhere: bool = False
+    """Another process had it answered, and tells the server (`Sample.once`)."""
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The host did not: why, as far as the peer may know it."""
+    """The host did not: why, as far as the peer may know it. `SampleAbandoned` where nobody needs it any more
+    (`Sample.once`)."""
 
     error: UpcallError
 

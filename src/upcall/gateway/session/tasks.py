@@ -6,7 +6,8 @@ any more.
 
 Invariants: a task is its principal's alone; the same id of somebody else is another task. What was asked is not asked
 again, whichever connection of this process polls, unless its asking was stopped before there was an answer. What nobody
-has looked at for an hour is forgotten, and so is what was looked at longest ago when there is too much.
+has looked at for an hour is forgotten, and so is what was looked at longest ago when there is too much. Where other
+processes serve the same tasks, each sampling has a name (`Once`) that is the same in all of them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from typing import Final
 
 import msgspec
 from msgspec import Raw
+
+from upcall.gateway import frames
+from upcall.gateway.sealing import packed
+from upcall.gateway.session._sealed import digest_of
+from upcall.gateway.session.actions import Once, Over
 
 __all__ = ["Asked", "Task", "Tasks"]
 
@@ -62,11 +68,13 @@ class Tasks:
     Args:
         server: Our name for the server.
         now: The time, in seconds since the epoch.
+        shared: Whether other processes serve the same tasks to the same clients.
     """
 
-    def __init__(self, server: str = "", now: Callable[[], float] = time.time) -> None:
+    def __init__(self, server: str = "", now: Callable[[], float] = time.time, *, shared: bool = False) -> None:
         self._server = server
         self._now = now
+        self._shared = shared
         self._tasks: OrderedDict[tuple[str, str], Task] = OrderedDict()
 
     def __len__(self) -> int:
@@ -103,11 +111,24 @@ class Tasks:
         """It has come to its end."""
         self._tasks.pop((principal, id), None)
 
+    def once(self, principal: str, id: str, key: str, params: Raw) -> Once | None:
+        """What other processes know a sampling of the task by; ``None`` where there are none."""
+        if not self._shared:
+            return None
+        content = digest_of(frames.members(params) or {"": params})
+        return Once(self._digest(principal, id), self._digest(principal, id, key, content.hex()))
+
+    def over(self, principal: str, id: str) -> list[Over]:
+        """What other processes are to be told when the task has come to its end."""
+        return [Over(self._digest(principal, id))] if self._shared else []
+
     def _label(self, principal: str, id: str) -> str:
+        return self._digest(principal, id)[:24]
+
+    def _digest(self, *parts: str) -> str:
         import hashlib  # only servers with tasks pay for loading it
 
-        named = "\0".join((self._server, principal, id)).encode("utf-8", "surrogatepass")
-        return hashlib.sha256(named).hexdigest()[:24]
+        return hashlib.sha256(packed(self._server, *parts)).hexdigest()
 
     def _sweep(self) -> None:
         oldest = self._now() - _LIFETIME
