@@ -12,8 +12,8 @@ import anyio
 import pytest
 
 from tests.cli.commands import UPCALL, environment
-from tests.gateway.mixed.places import until
 from tests.gateway.session.talk import call, initialize, written
+from tests.waiting import until
 from upcall.cli._log_lines import LogLines
 from upcall.gateway.frames import members
 from upcall.gateway.sealing import Sealer

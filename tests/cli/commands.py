@@ -8,7 +8,7 @@ import select
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -84,13 +84,6 @@ def says(text: str, finish: str = "stop") -> dict[str, Any]:
 def model_of(facade: Facade) -> str:
     """The model string of what the façade plays."""
     return f"openai/x@{facade.url}/v1"
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait until it is true, for half a minute."""
-    with anyio.fail_after(30):
-        while not true():  # noqa: ASYNC110 - what it waits for happens in another process
-            await anyio.sleep(0.02)
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.cli.commands import SERVER, UPCALL, environment, model_of, on_a_terminal, says, server, until, upcall
+from tests.cli.commands import SERVER, UPCALL, environment, model_of, on_a_terminal, says, server, upcall
 from tests.models.facade import Facade, Misbehave, Reply
+from tests.waiting import until
 from upcall.models.embedded import NOTICE
 
 pytestmark = pytest.mark.anyio

@@ -14,8 +14,9 @@ import mcp_types as types
 import pytest
 from mcp import Client
 
-from tests.cli.commands import UPCALL, environment, model_of, on_a_terminal, says, until, upcall
+from tests.cli.commands import UPCALL, environment, model_of, on_a_terminal, says, upcall
 from tests.models.facade import Facade, Misbehave, Reply
+from tests.waiting import until
 from upcall.cli import demo_server
 from upcall.cli.demo import _log, _server_line
 from upcall.host import Host

@@ -17,8 +17,9 @@ import pytest
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from tests.cli.commands import SERVER, UPCALL, environment, model_of, says, until, upcall
+from tests.cli.commands import SERVER, UPCALL, environment, model_of, says, upcall
 from tests.models.facade import Facade, Misbehave
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

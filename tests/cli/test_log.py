@@ -13,8 +13,9 @@ import click
 import msgspec
 import pytest
 
-from tests.cli.commands import UPCALL, Ended, environment, on_a_terminal, until, upcall
+from tests.cli.commands import UPCALL, Ended, environment, on_a_terminal, upcall
 from tests.cli.recorded import answered, fill, intent
+from tests.waiting import until
 from upcall.cli._clock import Clock
 from upcall.cli._columns import Column, Columns, cut
 from upcall.store import Record, open_store

@@ -6,13 +6,13 @@ import gc
 import json
 import os
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
 
+from tests.waiting import until
 from upcall.errors import SamplingRefused
 from upcall.gateway.performing import Elicit, Performer
 from upcall.gateway.sealing import Sealer
@@ -81,12 +81,6 @@ class Between:
 
     def ask(self, number: int = 7) -> None:
         self.server({"id": number, "method": "sampling/createMessage", "params": {"messages": [], "maxTokens": 1}})
-
-
-async def until(condition: Callable[[], object]) -> None:
-    with anyio.fail_after(5):
-        while not condition():
-            await anyio.lowlevel.checkpoint()
 
 
 async def test_an_answer_goes_to_the_server_under_its_id() -> None:

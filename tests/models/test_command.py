@@ -16,6 +16,7 @@ import anyio
 import pytest
 
 from tests.models.providers import ask
+from tests.waiting import until
 from upcall import errors
 from upcall.models import CommandModel, Model
 from upcall.models.command import ENVIRONMENT
@@ -46,12 +47,6 @@ def alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
-
-
-async def until(true: Callable[[], bool]) -> None:
-    with anyio.fail_after(30):
-        while not true():  # noqa: ASYNC110 - it happens in another process
-            await anyio.sleep(0.01)
 
 
 @asynccontextmanager

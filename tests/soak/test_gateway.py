@@ -16,7 +16,8 @@ from typing import NamedTuple
 import anyio
 import pytest
 
-from tests.faults.gateway.places import FORMS, Http, Pipes, Place, Provider, place, policy, until
+from tests.faults.gateway.places import FORMS, Http, Pipes, Place, Provider, place, policy
+from tests.waiting import until
 
 CALLS = int(os.environ.get("UPCALL_SOAK_CALLS") or 100_000)
 AT_ONCE = 10

@@ -6,19 +6,19 @@ import asyncio
 import itertools
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import anyio
 import pytest
 
 from tests.cli.commands import UPCALL, environment, model_of, says
 from tests.faults.gateway.server import META, MODERN
 from tests.models.facade import Facade, Misbehave, Reply
+from tests.waiting import until
 from upcall.store import Store
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "place",
     "policy",
     "started",
-    "until",
     "watched",
     "ways",
 ]
@@ -40,7 +39,6 @@ ROOT = Path(__file__).parents[3]
 SERVER = (sys.executable, "-m", "tests.faults.gateway.server")
 FORMS = ("stdio", "stdio to http", "http", "http to stdio")
 LEGACY = "2025-11-25"
-_SECONDS = 30
 
 
 def ways(*quick: tuple[str, str]) -> pytest.MarkDecorator:
@@ -93,6 +91,7 @@ class Provider(Facade):
     def release(self) -> None:
         """Answer what waits."""
         self._released.set()
+        self._released = asyncio.Event()
 
 
 class Pipes:
@@ -298,6 +297,7 @@ async def place(
     form: str,
     rules: Path,
     *,
+    upstream: str | None = None,
     marks: Path | None = None,
     env: dict[str, str] | None = None,
     command: Sequence[str] = UPCALL,
@@ -311,7 +311,9 @@ async def place(
         else:
             log, options = rules.parent / f"gateway-{id(stack)}.log", [*options, "--listen", "127.0.0.1:0"]
         server = None
-        if form in ("stdio to http", "http"):
+        if upstream is not None:
+            options += ["--upstream", upstream]
+        elif form in ("stdio to http", "http"):
             server = await stack.enter_async_context(
                 started(*SERVER, "--http", "0", *marked, log=log.with_suffix(".up"))
             )
@@ -360,12 +362,6 @@ async def _served(log: Path) -> str:
 
     await until(look)
     return found[0]
-
-
-async def until(true: Callable[[], object], seconds: float = _SECONDS) -> None:
-    with anyio.fail_after(seconds):
-        while not true():  # noqa: ASYNC110 - what it waits for happens in another process
-            await anyio.sleep(0.01)
 
 
 async def watched(store: Store) -> tuple[list[str], int]:

@@ -14,7 +14,8 @@ import anyio
 import pytest
 
 from tests.cli.test_gateway import gone
-from tests.faults.gateway.places import Http, Pipes, Place, Provider, place, policy, until, watched, ways
+from tests.faults.gateway.places import Http, Pipes, Place, Provider, place, policy, watched, ways
+from tests.waiting import until
 from upcall.store import open_store
 
 pytestmark = pytest.mark.anyio

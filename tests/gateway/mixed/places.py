@@ -23,16 +23,10 @@ from upcall.gateway.settings import Settings
 from upcall.host.policy import load_policy
 from upcall.testing import ScriptedModel
 
-__all__ = ["ROOT", "SERVER", "connecting", "hosted", "listening", "settings", "until"]
+__all__ = ["ROOT", "SERVER", "connecting", "hosted", "listening", "settings"]
 
 ROOT = Path(__file__).parents[3]
 SERVER = [sys.executable, "-m", "tests.gateway.mixed.server"]
-
-
-async def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    with anyio.fail_after(seconds):
-        while not condition():  # noqa: ASYNC110 - what a process does has no event
-            await anyio.sleep(0.01)
 
 
 def settings(folder: Path, model: ScriptedModel) -> Settings:

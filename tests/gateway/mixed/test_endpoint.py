@@ -14,7 +14,8 @@ import aiohttp
 import anyio
 import pytest
 
-from tests.gateway.mixed.places import hosted, until
+from tests.gateway.mixed.places import hosted
+from tests.waiting import until
 from upcall.gateway.http.children.hosting import Hosting
 
 pytestmark = pytest.mark.anyio

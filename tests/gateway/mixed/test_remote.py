@@ -11,7 +11,8 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.gateway.mixed.places import listening, until
+from tests.gateway.mixed.places import listening
+from tests.waiting import until
 from upcall.gateway.http.bridge.link import Position
 from upcall.gateway.http.bridge.remote import Remote
 from upcall.gateway.http.client.upstream import Upstream

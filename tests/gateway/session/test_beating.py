@@ -22,6 +22,7 @@ from tests.gateway.answers import ALLOW, gateway, sample
 from tests.gateway.http.places import between
 from tests.gateway.mixed.places import hosted
 from tests.gateway.session.talk import KEY, SAMPLING, call, initialize, meta, required, written
+from tests.waiting import until
 from upcall.gateway.performing import Elicit, Performer
 from upcall.gateway.sealing import Sealer
 from upcall.gateway.session import Answered, Outcome, Sample, Session, Terms, ToClient, ToServer
@@ -65,15 +66,11 @@ async def test_a_performer_beats_while_samples_are_under_way_and_not_before_or_a
     await anyio.sleep(QUICK * 3)
     assert len(sent) == before
     performer.from_server(written(required(1, k=SAMPLING)))
-    with anyio.fail_after(10):
-        while len(sent) < before + 3:  # noqa: ASYNC110 - a timer has no event
-            await anyio.sleep(0.01)
+    await until(lambda: len(sent) >= before + 3)
     values = [message["params"]["progress"] for message in sent[before:]]
     assert values == sorted(set(values))
     slow.go.set()
-    with anyio.fail_after(10):
-        while performer.under_way:  # noqa: ASYNC110 - a task has no event
-            await anyio.sleep(0.001)
+    await until(lambda: not performer.under_way)
     assert sent[-1]["method"] == "tools/call"
     after = len(sent)
     await anyio.sleep(QUICK * 3)

@@ -19,6 +19,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from tests.gateway.mixed.places import listening, settings
 from tests.gateway.session.talk import meta
 from tests.gateway.session.tasks_server import Server
+from tests.waiting import until
 from upcall.gateway.answering import Answering
 from upcall.gateway.http.front.app import App
 from upcall.gateway.http.front.guards import Guard
@@ -101,9 +102,7 @@ async def test_a_task_gets_its_answer_while_the_client_polls_and_the_model_is_as
         task = await client.begun()
         for _ in range(5):
             assert (await client.ask("tasks/get", taskId=task))["status"] == "working"
-        with anyio.fail_after(10):
-            while not calls:  # noqa: ASYNC110 - the model has no event
-                await anyio.sleep(0.01)
+        await until(lambda: calls)
         go.set()
         state = await client.ended(task)
         assert state["result"]["content"] == [{"type": "text", "text": "because"}]

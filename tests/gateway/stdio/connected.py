@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import anyio
 import anyio.to_thread
 
+from tests.waiting import until
 from upcall.gateway.performing import Answers
 from upcall.gateway.sealing import Sealer
 from upcall.gateway.session.actions import Outcome, Sample
@@ -18,7 +19,7 @@ from upcall.gateway.session.terms import Terms
 from upcall.gateway.stdio.child import Child
 from upcall.gateway.stdio.driver import StdioDriver
 
-__all__ = ["Connected", "Nobody", "child_of", "connected", "session", "until"]
+__all__ = ["Connected", "Nobody", "child_of", "connected", "session"]
 
 
 class Nobody:
@@ -35,12 +36,6 @@ def session() -> Session:
 def child_of(code: str) -> Child:
     """A child that runs this Python code."""
     return Child([sys.executable, "-c", code])
-
-
-async def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    with anyio.fail_after(seconds):
-        while not condition():  # noqa: ASYNC110 - what a process does has no event
-            await anyio.sleep(0.005)
 
 
 class Connected:

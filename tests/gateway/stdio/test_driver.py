@@ -12,7 +12,8 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from tests.gateway.stdio.connected import Nobody, child_of, connected, session, until
+from tests.gateway.stdio.connected import Nobody, child_of, connected, session
+from tests.waiting import until
 from upcall.gateway.stdio import driver as driving
 from upcall.gateway.stdio.channel import FULL
 from upcall.gateway.stdio.child import Child

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import anyio
 import pytest
 
 from tests.host.faulty import Faulty, full_disk
+from tests.waiting import until
 from upcall.host.engine import Release, Reserve, Reserved, Settle
 from upcall.host.performers import Ledger
 from upcall.store import Amount, Exceeded, Limit, Reservation, open_store
@@ -29,12 +30,6 @@ async def reserved(ledger: Ledger, ttl: float = TTL) -> Reservation | Exceeded:
     event = await ledger.perform(Reserve(limits=(LIMIT,), amount=Amount(calls=1), ttl=ttl))
     assert isinstance(event, Reserved)
     return event.outcome
-
-
-async def until(true: Callable[[], bool]) -> None:
-    with anyio.fail_after(10):
-        while not true():  # noqa: ASYNC110 - what it waits for happens on a timer
-            await anyio.sleep(0.01)
 
 
 async def test_a_call_that_outlives_its_reservation_keeps_it(store: Faulty) -> None:
