@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from sqlite3 import OperationalError
 from time import monotonic
 from typing import Any
 
@@ -20,12 +21,14 @@ _Make = Callable[..., Lane]
 
 
 class _Counting(SqliteBackend):
-    """Counts connections and commits, and can fail to connect."""
+    """Counts connections and commits, and can lose connections."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, timeout=5, patience=5)
         self.connections = 0
         self.commits = 0
+        self.lost = 0
+        """Commits, from now on, in which the connection is lost."""
 
     def connect(self, *, write: bool) -> SqliteConnection:
         self.connections += 1
@@ -34,6 +37,10 @@ class _Counting(SqliteBackend):
 
         def counted() -> None:
             self.commits += 1
+            if self.lost:
+                self.lost -= 1
+                connection.roll_back = lambda: False  # type: ignore[method-assign]
+                raise OperationalError("gone")
             commit()
 
         connection.commit = counted  # type: ignore[method-assign]
@@ -220,6 +227,32 @@ def test_reading_connections_cannot_write(make: _Make) -> None:
     lane = make(write=False)
     with pytest.raises(StoreError, match="cannot be written"):
         _result(lane.submit(_remember("a")))
+
+
+def test_what_was_lost_at_its_end_is_read_again_but_not_written_again(make: _Make, backend: _Counting) -> None:
+    done: list[Session] = []
+    for write in (True, False):
+        lane = make(write=write)
+        lane.submit(lambda session: None).result(5)
+        done.clear()
+        backend.lost = 1
+        future = lane.submit(lambda session: done.append(session))
+        if write:
+            with pytest.raises(StoreError) as caught:
+                future.result(5)
+            assert "outcome unknown" in str(caught.value.detail)
+        else:
+            future.result(5)
+        assert len(done) == (1 if write else 2)
+        assert not backend.lost
+
+
+def test_what_is_lost_again_and_again_is_an_error(make: _Make, backend: _Counting) -> None:
+    lane = make(write=False)
+    backend.lost = 100
+    with pytest.raises(StoreError):
+        lane.submit(lambda session: None).result(5)
+    assert backend.lost == 98
 
 
 def test_a_job_without_end_is_cut_when_the_next_one_comes(make: _Make, backend: _Counting) -> None:

@@ -223,10 +223,10 @@ class _Worker:
         lost = self._connection is None or not self._connection.roll_back()
         if lost:
             self.let_go()
-        if lost and stage in ("begin", "work") and again and not self._given_up:
+        unknown = lost and stage == "commit" and self._write
+        if lost and stage != "connect" and not unknown and again and not self._given_up:
             # The connection had gone bad. Nothing was committed, so this is no repetition.
             return self._perform(jobs, again=False)
-        unknown = lost and stage == "commit"
         if len(jobs) > 1 and stage in ("work", "commit") and not unknown and not self._given_up:
             return [outcome for job in jobs for outcome in self._perform([job], again=again)]
         told = self._backend.explain(error)
