@@ -9,14 +9,18 @@ import asyncio
 import json
 import sqlite3
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.store.samples import intent
-from upcall.store import Amount, Decision, Exceeded, Limit, Store, open_store
+from tests.store.samples import NOON, intent
+from upcall.store import Amount, Decision, Exceeded, Limit, Rate, RateExceeded, Store, _rates, open_store
 
 LIMIT_KEY = "overall"
+RATE_KEY = "server:logs"
+FAST = 60
+"""Seconds of the stores' clock in one of ours, where a command says *fast*."""
 
 
 def _say(value: object) -> None:
@@ -78,6 +82,50 @@ async def reserve_and_hang(store: Store, tokens: str, ttl: str) -> None:
     await _gate()
 
 
+async def admit_all(store: Store, requests: str, per_minute: str) -> None:
+    """Gate; then so many requests at once, each by another way of admitting it. Says how many were let through."""
+    await _gate()
+    rate = Rate(key=RATE_KEY, per_minute=int(per_minute))
+    limits = [Limit(key=LIMIT_KEY, calls=10**6)]
+    ways: list[Callable[[], Awaitable[object]]] = [
+        lambda: store.admit(rate),
+        lambda: store.begin(intent(), rate=rate),
+        lambda: store.reserve(limits, Amount(), 600, rate=rate),
+    ]
+
+    async def one(number: int) -> int:
+        try:
+            await ways[number % len(ways)]()
+        except RateExceeded:
+            return 0
+        return 1
+
+    _say(sum(await asyncio.gather(*(one(number) for number in range(int(requests))))))
+
+
+async def admit_for(store: Store, seconds: str, per_minute: str) -> None:
+    """Fast. Gate; then one request after the other for so long, by the stores' clock, of which all are kept in the
+    table. Says how many were let through."""
+    vars(_rates)["_TIDY_EVERY"] = 10**9
+    await _gate()
+    rate = Rate(key=RATE_KEY, per_minute=int(per_minute))
+    until, admitted = _fast_clock().timestamp() + float(seconds), 0
+    while _fast_clock().timestamp() < until:
+        try:
+            await store.admit(rate)
+            admitted += 1
+        except RateExceeded:
+            continue
+    _say(admitted)
+
+
+async def admit_forever(store: Store, per_minute: str) -> None:
+    """Say each that was let through."""
+    rate = Rate(key=RATE_KEY, per_minute=int(per_minute))
+    while True:
+        _say(await store.begin(intent(started_at=datetime.now(UTC)), rate=rate))
+
+
 async def decide(store: Store, question: str, version: str, who: str) -> None:
     """Gate; then try to decide. Says whether this one won."""
     await _gate()
@@ -96,6 +144,10 @@ def hold(url: str, kind: str) -> None:
     connection.close()
 
 
+def _fast_clock() -> datetime:
+    return NOON + (datetime.fromtimestamp(time.time(), UTC) - NOON) * FAST
+
+
 def main(command: str, url: str, *arguments: str) -> None:
     """Run one command."""
     if command == "hold":
@@ -106,11 +158,15 @@ def main(command: str, url: str, *arguments: str) -> None:
         "reserve_all": reserve_all,
         "work": work,
         "reserve_and_hang": reserve_and_hang,
+        "admit_all": admit_all,
+        "admit_for": admit_for,
+        "admit_forever": admit_forever,
         "decide": decide,
     }
 
     async def run() -> None:
-        async with open_store(url, timeout=20) as store:
+        settings = {"clock": _fast_clock} if command == "admit_for" else {}
+        async with open_store(url, timeout=20, **settings) as store:
             await commands[command](store, *arguments)
 
     asyncio.run(run())

@@ -29,6 +29,7 @@ from upcall.store.decisions import (
     Verdict,
 )
 from upcall.store.opening import default_location, open_store, state_folder
+from upcall.store.rates import Rate, RateExceeded
 from upcall.store.records import (
     Cursor,
     Failure,
@@ -65,6 +66,8 @@ __all__ = [
     "Question",
     "QuestionId",
     "QuestionState",
+    "Rate",
+    "RateExceeded",
     "Record",
     "RecordId",
     "Reservation",

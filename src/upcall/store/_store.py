@@ -14,7 +14,7 @@ import anyio
 from msgspec.structs import replace
 
 from upcall.errors import StoreError
-from upcall.store import _budgets, _claims, _consents, _listing, _questions, _records
+from upcall.store import _budgets, _claims, _consents, _listing, _questions, _rates, _records
 from upcall.store._connection import Session, Work
 from upcall.store._database import Database
 from upcall.store._following import Follower
@@ -23,6 +23,7 @@ from upcall.store.base import EVERYTHING, Store
 from upcall.store.budgets import Amount, Exceeded, Limit, Reservation, Spent
 from upcall.store.claims import Claim
 from upcall.store.decisions import Attempt, Consent, Decision, Question, QuestionId, Standing
+from upcall.store.rates import Rate, RateExceeded
 from upcall.store.records import Cursor, Filter, Intent, Outcome, Page, Record, RecordId
 from upcall.store.usage import By, UsageRow
 
@@ -45,9 +46,11 @@ class SqlStore(Store):
     Args:
         database: Where it is kept.
         clock: What time it is, with a time zone.
+        shared: Whether other processes may use it.
     """
 
-    def __init__(self, database: Database, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, *, clock: Callable[[], datetime], shared: bool = True) -> None:
+        self.shared = shared
         self._database = database
         self._read = database.read
         self._clock = clock
@@ -73,8 +76,9 @@ class SqlStore(Store):
 
     # -- records
 
-    async def begin(self, intent: Intent) -> RecordId:
-        return await self._write(
+    async def begin(self, intent: Intent, *, rate: Rate | None = None) -> RecordId:
+        return await self._write_within(
+            rate,
             lambda session: _records.begin(session, intent),
             undo=lambda record: lambda session: _records.take_back(session, record),
         )
@@ -149,9 +153,12 @@ class SqlStore(Store):
 
     # -- budgets
 
-    async def reserve(self, limits: Sequence[Limit], amount: Amount, ttl: float) -> Reservation | Exceeded:
+    async def reserve(
+        self, limits: Sequence[Limit], amount: Amount, ttl: float, *, rate: Rate | None = None
+    ) -> Reservation | Exceeded:
         reservation = _budgets.new_reservation(amount, self._clock(), ttl)
-        exceeded = await self._write(
+        exceeded = await self._write_within(
+            rate,
             lambda session: _budgets.reserve(session, reservation, limits, self._clock()),
             lock=True,
             undo=lambda _: lambda session: _budgets.release(session, reservation.id),
@@ -173,6 +180,11 @@ class SqlStore(Store):
 
     async def spent(self, keys: Sequence[str]) -> list[Spent]:
         return await self._read(lambda session: _budgets.spent(session, keys, self._clock()))
+
+    # -- rates
+
+    async def admit(self, rate: Rate) -> None:
+        await self._write_within(rate, _nothing)
 
     # -- decisions
 
@@ -272,7 +284,35 @@ class SqlStore(Store):
                 await self._database.write(self._tidy, lock=True)
         return await self._database.write(work, lock=lock, undo=undo)
 
+    async def _write_within(
+        self,
+        rate: Rate | None,
+        work: Work[T],
+        *,
+        lock: bool = False,
+        undo: Callable[[T], Work[object]] | None = None,
+    ) -> T:
+        """Do ``work`` if ``rate`` has room for one more, and count that, in one transaction."""
+        if rate is None:
+            return await self._write(work, lock=lock, undo=undo)
+
+        def within(session: Session) -> T | RateExceeded:
+            return _rates.admit(session, rate, self._clock()) or work(session)
+
+        def taking_back(done: T | RateExceeded) -> Work[object]:
+            return _nothing if undo is None or isinstance(done, RateExceeded) else undo(done)
+
+        done = await self._write(within, lock=True, undo=taking_back)
+        if isinstance(done, RateExceeded):
+            raise done
+        return done
+
     def _tidy(self, session: Session) -> None:
         _budgets.tidy(session, self._clock())
+        _rates.tidy(session, self._clock())
         _questions.tidy(session, self._clock())
         _claims.tidy(session, self._clock())
+
+
+def _nothing(session: Session) -> None:
+    """What was not done needs no undoing."""

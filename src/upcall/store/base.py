@@ -3,7 +3,7 @@
 Every method may raise a `StoreError`, within a bounded time; then nothing was written (see there for the one
 exception). What a method has written when it returns survives the process, whatever becomes of it. A method that is
 cancelled has either not happened or is taken back; `finish`, `settle`, `release`, `forget` and what ends a claim may
-have happened, and happen at most once however often they are called.
+have happened, and happen at most once however often they are called. What was admitted under a rate stays counted.
 
 One store may be used from several tasks and event loops (asyncio) at once, one database by several processes. The
 clocks of machines that share a database should agree within a second or so.
@@ -19,6 +19,7 @@ from typing import Protocol, Self
 from upcall.store.budgets import Amount, Exceeded, Limit, Reservation, Spent
 from upcall.store.claims import Claim
 from upcall.store.decisions import Attempt, Consent, Decision, Question, QuestionId, Standing
+from upcall.store.rates import Rate
 from upcall.store.records import Cursor, Filter, Intent, Outcome, Page, Record, RecordId
 from upcall.store.usage import By, UsageRow
 
@@ -29,6 +30,9 @@ EVERYTHING = Filter()
 
 class Store(Protocol):
     """The record of everything asked and answered, the budgets, and the decisions of people."""
+
+    shared: bool
+    """Whether other processes may use the same one."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -50,8 +54,16 @@ class Store(Protocol):
 
     # -- records
 
-    async def begin(self, intent: Intent) -> RecordId:
-        """Write down what is about to be done. When this returns, it is safe to do it."""
+    async def begin(self, intent: Intent, *, rate: Rate | None = None) -> RecordId:
+        """Write down what is about to be done. When this returns, it is safe to do it.
+
+        Args:
+            intent: What is to be done.
+            rate: `admit` it in the same transaction.
+
+        Raises:
+            RateExceeded: There is no room under ``rate``; nothing was written.
+        """
         ...
 
     async def finish(self, record: RecordId, outcome: Outcome) -> bool:
@@ -109,8 +121,20 @@ class Store(Protocol):
 
     # -- budgets
 
-    async def reserve(self, limits: Sequence[Limit], amount: Amount, ttl: float) -> Reservation | Exceeded:
-        """Set ``amount`` aside under all limits for ``ttl`` seconds, or under none of them."""
+    async def reserve(
+        self, limits: Sequence[Limit], amount: Amount, ttl: float, *, rate: Rate | None = None
+    ) -> Reservation | Exceeded:
+        """Set ``amount`` aside under all limits for ``ttl`` seconds, or under none of them.
+
+        Args:
+            limits: Which ones.
+            amount: How much.
+            ttl: Seconds until it expires.
+            rate: `admit` it in the same transaction. It stays counted when a limit is in the way.
+
+        Raises:
+            RateExceeded: There is no room under ``rate``; nothing was set aside.
+        """
         ...
 
     async def renew(self, reservation: Reservation, ttl: float) -> Reservation | None:
@@ -127,6 +151,16 @@ class Store(Protocol):
 
     async def spent(self, keys: Sequence[str]) -> list[Spent]:
         """How it stands with each key in each window."""
+        ...
+
+    # -- rates
+
+    async def admit(self, rate: Rate) -> None:
+        """Count one more now under ``rate``; it counts for 60 seconds, whatever becomes of it.
+
+        Raises:
+            RateExceeded: There is no room; nothing was counted.
+        """
         ...
 
     # -- decisions

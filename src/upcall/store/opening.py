@@ -63,7 +63,7 @@ def open_store(
     if place == MEMORY:
         writing = Lane(backend, write=True, batch=_BATCH, patience=timeout, limit=_WRITE * timeout, idle=None)
         database = Database(backend, writing=writing, reading=writing, closing=_WRITE * timeout)
-        return SqlStore(database, clock=clock)
+        return SqlStore(database, clock=clock, shared=False)
     return _on_lanes(backend, 1, timeout, patience, clock)
 
 
