@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME…] [--quick] [--json FILE]``: measure, print, and keep the numbers."""
+"""``python -m benchmarks [NAME…] [--quick] [--json FILE] [--markdown FILE]``: measure, print, and keep the numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.machine import describe
 from benchmarks.measure import Goal, Outcome
-from benchmarks.report import Report, as_markdown, between_marks
+from benchmarks.report import Report, as_markdown, with_sections
 
 NAMES = ("calls", "parked", "wire", "imports", "store", "host", "gateway")
 _RESULTS = Path(__file__).resolve().parent / "results"
@@ -28,22 +28,31 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there, too")
     parser.add_argument(
-        "--markdown", type=Path, metavar="FILE", help="put the tables between the marks of that document, too"
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="put the tables between the marks of that document, too, in place of those of the same benchmarks",
     )
     options = parser.parse_args(argv)
     unknown = set(options.names) - set(NAMES)
     if unknown:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    if options.markdown:
+        try:
+            with_sections(options.markdown.read_text(encoding="utf-8"), {}, NAMES)
+        except (OSError, ValueError) as error:
+            parser.error(str(error))  # before the minutes that it takes to measure
     machine = describe()
     report = Report()
     report.heading(", ".join([machine["python"], machine["system"], f"{machine['cores']} cores", machine["processor"]]))
     found: dict[str, Any] = {"machine": machine, "quick": options.quick, "started": _now(), "benchmarks": {}}
     goals: list[Goal] = []
-    sections = [_about(machine, found["started"])]
+    about = _about(machine, found["started"], options.quick)
+    sections: dict[str, str] = {}
     for name in options.names or NAMES:
         title, outcome = _measured(name, options.quick, report)
         goals += outcome.goals
-        sections.append(as_markdown(title, outcome))
+        sections[name] = as_markdown(title, about, outcome)
         found["benchmarks"][name] = {
             "goals": [goal.as_json() for goal in outcome.goals],
             "missing": outcome.missing,
@@ -58,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
         report.progress(f"numbers in {file}")
     if options.markdown:
         document = options.markdown.read_text(encoding="utf-8")
-        options.markdown.write_text(between_marks(document, "\n".join(sections)), encoding="utf-8")
+        options.markdown.write_text(with_sections(document, sections, NAMES), encoding="utf-8")
     return 0
 
 
@@ -72,10 +81,10 @@ def _measured(name: str, quick: bool, report: Report) -> tuple[str, Outcome]:
     return bench.TITLE, outcome
 
 
-def _about(machine: dict[str, Any], started: str) -> str:
+def _about(machine: dict[str, Any], started: str, quick: bool) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     place = f"{machine['python']}, {machine['system']}, {machine['cores']} shared cores ({machine['processor']})"
-    return f"{started[:10]}, {place}; {packages}.\n"
+    return f"{started[:10]}{', a quick run' if quick else ''}, {place}; {packages}."
 
 
 def _now() -> str:

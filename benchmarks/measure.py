@@ -44,9 +44,12 @@ def paired(values: Sequence[float], base: Sequence[float]) -> Spread:
 
 
 def turns(contenders: Sequence[T], rounds: int) -> Iterator[Sequence[T]]:
-    """For each round the order of the contenders; each comes first, and last, equally often."""
+    """For each round the order of the contenders: every other is the reverse of the one before, and then it turns.
+
+    In twice as many rounds as there are contenders each comes first twice, and last twice.
+    """
     for number in range(rounds):
-        start = number % len(contenders)
+        start = number // 2 % len(contenders)
         order = [*contenders[start:], *contenders[:start]]
         yield order if number % 2 == 0 else order[::-1]
 

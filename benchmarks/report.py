@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table as RichTable
 
 from benchmarks.measure import Goal, Outcome, Table
 
-__all__ = ["Report", "as_markdown", "between_marks"]
+__all__ = ["Report", "as_markdown", "with_sections"]
 
 _BEGIN, _END = "<!-- bench: begin -->\n", "<!-- bench: end -->"
 
@@ -72,9 +74,9 @@ class Report:
         print(flush=True)
 
 
-def as_markdown(title: str, outcome: Outcome) -> str:
-    """One benchmark as a section of a document."""
-    lines = [f"### {title}", ""]
+def as_markdown(title: str, about: str, outcome: Outcome) -> str:
+    """One benchmark as a section of a document; ``about`` says when and where it was measured."""
+    lines = [f"### {title}", "", about, ""]
     for table in outcome.tables:
         lines += [f"**{table.title}**", ""]
         lines += [_row(table.columns), "|---|" + "---:|" * (len(table.columns) - 1)]
@@ -92,17 +94,26 @@ def as_markdown(title: str, outcome: Outcome) -> str:
     return "\n".join([*lines, ""])
 
 
-def between_marks(document: str, results: str) -> str:
-    """``document`` with what stood between its two marks replaced by ``results``.
+def with_sections(document: str, sections: Mapping[str, str], order: Sequence[str]) -> str:
+    """``document`` with these sections between its two marks; what else is there between them stays.
+
+    Args:
+        document: Markdown, with the marks.
+        sections: By name, each beginning with the heading ``### <name>: …``.
+        order: All names, as they are to follow one another.
 
     Raises:
         ValueError: A mark is missing.
     """
     before, begin, rest = document.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
+    results, end, after = rest.partition(_END)
     if not begin or not end:
         raise ValueError(f"the document has no {_BEGIN.strip()} … {_END}")
-    return f"{before}{begin}\n{results}\n{end}{after}"
+    first, *found = re.split(r"^(?=### )", results, flags=re.MULTILINE)
+    kept = {section[4:].partition(":")[0].strip(): section for section in found} | dict(sections)
+    there = [*filter(kept.__contains__, order), *(name for name in kept if name not in order)]
+    parts = [part.strip() for part in (first, *(kept[name] for name in there))]
+    return f"{before}{begin}\n" + "".join(f"{part}\n\n" for part in parts if part) + f"{end}{after}"
 
 
 def _row(cells: list[str]) -> str:

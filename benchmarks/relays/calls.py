@@ -49,6 +49,7 @@ class Caller:
         self._peer: Pipes | Http | None = None
         self._number = 0
         self._open: dict[int | str, Callable[[_Message], None]] = {}
+        self._failure: Exception | None = None
 
     def connect(self, peer: Pipes | Http) -> None:
         """Say hello where the era wants it."""
@@ -58,8 +59,7 @@ class Caller:
         capabilities: dict[str, Any] = {} if self._model is None else {"sampling": {}}
         hello = {"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": _INFO}
         self._ask("initialize", hello, lambda message: None)
-        while self._open:
-            self._wire.turn(_SECONDS)
+        self._wait()
         if isinstance(peer, Http):
             peer.always += b"MCP-Protocol-Version: 2025-11-25\r\n"
         peer.send(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
@@ -75,14 +75,19 @@ class Caller:
         elif message.id is not None and message.id in self._open:
             self._open.pop(message.id)(message)
 
+    def fail(self, error: Exception) -> None:
+        """Wait for nothing more, neither of what is under way nor later."""
+        self._failure = self._failure or error
+        self._open.clear()
+
     def one_by_one(self, tool: str, calls: int) -> list[float]:
         """Seconds of each of so many calls."""
         taken: list[float] = []
+        self._wire.catch_up()
         for _ in range(calls):
             begin = perf_counter()
             self._call(tool, lambda: None)
-            while self._open:
-                self._wire.turn(_SECONDS)
+            self._wait()
             taken.append(perf_counter() - begin)
         return taken
 
@@ -100,12 +105,18 @@ class Caller:
                 left -= 1
                 self._call(tool, next_one)
 
+        self._wire.catch_up()
         begin = perf_counter()
         for _ in range(lanes):
             self._call(tool, next_one)
+        self._wait()
+        return calls / (perf_counter() - begin)
+
+    def _wait(self) -> None:
         while self._open:
             self._wire.turn(_SECONDS)
-        return calls / (perf_counter() - begin)
+        if self._failure is not None:
+            raise ProcessFailed(str(self._failure)) from self._failure
 
     def _call(self, tool: str, then: Callable[[], None]) -> None:
         params: dict[str, Any] = {"name": tool, "arguments": {"text": "upcall"}}

@@ -1,152 +1,109 @@
-"""What is measured: each way between the client and a server, as commands, processes and connections to them."""
+"""What is measured, running: the processes of each way between the client and a server, and connections to them."""
 
 from __future__ import annotations
 
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import IO, NamedTuple
 
 from benchmarks.envs import ROOT
 from benchmarks.processes import ProcessFailed
 from benchmarks.relays.calls import Caller
+from benchmarks.relays.ways import DIRECT, Server, Way, module
 from benchmarks.relays.wire import Http, Pipes, Wire
 
-__all__ = [
-    "DIRECT",
-    "FASTMCP",
-    "FLOOR",
-    "OURS",
-    "Middle",
-    "Place",
-    "connected",
-    "echo_server",
-    "facade",
-    "sdk_server",
-    "started",
-]
+__all__ = ["Opened", "Place", "facade", "opened"]
 
-DIRECT, FLOOR, OURS, FASTMCP = "direct", "bare line relay", "upcall gateway", "fastmcp 4 proxy"
-_UP_SECONDS = 30.0
-_POLICY = """
-[default]
-decision = "allow"
-
-[default.limits]
-concurrent = 1_000
-per_minute = 1_000_000_000
-"""
-
-
-class Middle(NamedTuple):
-    """Who stands between, and what the gateway needs for it."""
-
-    name: str
-    folder: Path
-    model_port: int
-
-    @property
-    def samples(self) -> bool:
-        """Whether the client has to sample itself."""
-        return self.name != OURS
-
-    def stdio(self, server: list[str]) -> list[str]:
-        """The command that a client starts."""
-        match self.name:
-            case "bare line relay":
-                return _module("benchmarks.relays.line_relay", *server)
-            case "fastmcp 4 proxy":
-                return _module("benchmarks.relays.fastmcp_proxy", "stdio", *server)
-            case "upcall gateway":
-                return [*self._gateway(), "--", *server]
-        return server
-
-    def http(self, url: str, port: int) -> list[str]:
-        """The command that serves at ``port`` what is at ``url``."""
-        if self.name == FASTMCP:
-            return _module("benchmarks.relays.fastmcp_proxy", "http", url, str(port))
-        return [*self._gateway(), "--upstream", url, "--listen", f"127.0.0.1:{port}"]
-
-    def _gateway(self) -> list[str]:
-        policy = self.folder / "upcall.toml"
-        policy.write_text(_POLICY, encoding="utf-8")
-        model = f"openai/instant@http://127.0.0.1:{self.model_port}/v1"
-        script = str(Path(sys.executable).with_name("upcall"))
-        store = str(self.folder / f"{time.monotonic_ns()}.db")
-        return [script, "gateway", "--name", "bench", "--policy", str(policy), "--model", model, "--store", store]
+_UP_SECONDS = 60.0
 
 
 class Place(NamedTuple):
-    """A way to a server, open."""
+    """A way to a server, connected."""
 
     caller: Caller
     pid: int | None
     """Of the process between; ``None`` where there is none."""
 
 
-@contextmanager
-def started(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is ended at the end, with all that it says on standard error kept for a failure."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
-    with tempfile.TemporaryFile("w+b") as errors:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            bufsize=0,
-            env=environment,
-            cwd=ROOT,
-        )
-        try:
-            yield child
-        except (ProcessFailed, OSError) as error:
-            raise ProcessFailed(f"{error}{_said(errors)}") from error
-        finally:
-            _end(child)
+class _Started(NamedTuple):
+    child: subprocess.Popen[bytes]
+    errors: IO[bytes]
+
+    def said(self) -> str:
+        """The last of what it said on standard error."""
+        self.errors.seek(0)
+        said = [line for line in self.errors.read().decode(errors="replace").splitlines() if line.strip(" |+-")]
+        return f" ({said[-1].strip()[:200]})" if said else ""
 
 
-@contextmanager
-def connected(
-    middle: Middle, server: Callable[[str, int], list[str]], transport: str, era: str, model: Http | None = None
-) -> Iterator[Place]:
-    """Start everything at once and connect; on HTTP as soon as anybody is there."""
-    with ExitStack() as stack:
-        wire = Wire() if model is None else model.wire
-        caller = Caller(wire, era, model if middle.samples else None)
-        direct = middle.name == DIRECT
-        if transport == "stdio":
-            child = stack.enter_context(started(middle.stdio(server("stdio", 0))))
-            assert child.stdout is not None
-            assert child.stdin is not None
-            peer: Pipes | Http = Pipes(wire, child.stdout.fileno(), child.stdin.fileno(), caller.frame)
+class Opened:
+    """One way to one server. On HTTP its processes serve all connections; on stdio each connection has its own."""
+
+    def __init__(self, stack: ExitStack, way: Way, server: Server, transport: str, model: Http) -> None:
+        self._stack, self._way, self._server, self._model = stack, way, server, model
+        self._front: _Started | None = None
+        self._port = 0
+        if transport == "http":
+            self._serve()
+
+    def connect(self, era: str) -> Place:
+        """A connection, after the hello where the era wants one.
+
+        Raises:
+            ProcessFailed: It ended, said nothing, or no.
+        """
+        caller = Caller(self._model.wire, era, self._model if self._way.samples else None)
+        front = self._front
+        if front is None:
+            front = self._stack.enter_context(_started(self._way.stdio(self._server("stdio", 0))))
+            assert front.child.stdout is not None
+            assert front.child.stdin is not None
+            pipes = (front.child.stdout.fileno(), front.child.stdin.fileno())
+            peer: Pipes | Http = Pipes(self._model.wire, *pipes, caller.frame, caller.fail)
         else:
-            port = near = free_port()
-            child = stack.enter_context(started(server("http", port)))
-            if not direct:
-                near = free_port()
-                child = stack.enter_context(started(middle.http(f"http://127.0.0.1:{port}/mcp", near)))
-                _wait_for(port)
-            _wait_for(near)
-            peer = Http(wire, near, "/mcp", caller.frame)
-        stack.callback(_closed, peer)
-        caller.connect(peer)
-        yield Place(caller, None if direct else child.pid)
+            path, always = self._way.endpoint(era)
+            peer = Http(self._model.wire, self._port, path, caller.frame, caller.fail, always)
+        self._stack.callback(_closed, peer)
+        try:
+            caller.connect(peer)
+        except (ProcessFailed, OSError) as error:
+            raise ProcessFailed(f"{error}{front.said()}") from error
+        return Place(caller, None if self._way.name == DIRECT else front.child.pid)
+
+    def _serve(self) -> None:
+        port = self._port = free_port()
+        server = self._front = self._stack.enter_context(_started(self._server("http", port)))
+        if self._way.name != DIRECT:
+            self._port = free_port()
+            self._front = self._stack.enter_context(_started(self._way.http(port, self._port)))
+            _wait_for(port, server)
+        _wait_for(self._port, self._front)
+
+
+@contextmanager
+def opened(way: Way, server: Server, transport: str, model: Http) -> Iterator[Opened]:
+    """Start everything at once; on HTTP wait until anybody is there.
+
+    Raises:
+        EnvironmentFailed: What stands between could not be installed.
+        ProcessFailed: A process ended, or nobody listened.
+    """
+    with ExitStack() as stack:
+        yield Opened(stack, way, server, transport, model)
 
 
 @contextmanager
 def facade(wire: Wire) -> Iterator[tuple[Http, int]]:
     """The model, and where it is."""
     port = free_port()
-    with started(_module("benchmarks.relays.facade", str(port))):
-        _wait_for(port)
-        model = Http(wire, port, "/v1/chat/completions", lambda frame: None)
+    with _started(module("benchmarks.relays.facade", str(port))) as started:
+        _wait_for(port, started)
+        model = Http(wire, port, "/v1/chat/completions", lambda frame: None, _lost)
         try:
             yield model, port
         finally:
@@ -162,39 +119,45 @@ def free_port() -> int:
         return port
 
 
-def sdk_server(transport: str, port: int) -> list[str]:
-    """The official SDK's."""
-    return _module("benchmarks.peers.serve", "mcp2", transport, str(port))
+@contextmanager
+def _started(command: list[str]) -> Iterator[_Started]:
+    """A process that is ended at the end, with all that it says on standard error kept for a failure."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    with tempfile.TemporaryFile("w+b") as errors:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            bufsize=0,
+            env=environment,
+            cwd=ROOT,
+        )
+        try:
+            yield _Started(child, errors)
+        finally:
+            _end(child)
 
 
-def echo_server(transport: str, port: int) -> list[str]:
-    """The one that does next to nothing."""
-    return _module("benchmarks.relays.echo", transport, str(port))
-
-
-def _module(name: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", name, *arguments]
-
-
-def _wait_for(port: int) -> None:
+def _wait_for(port: int, started: _Started) -> None:
     deadline = time.monotonic() + _UP_SECONDS
     while True:
         with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
             return
+        if started.child.poll() is not None:
+            raise ProcessFailed(f"it ended before it listened{started.said()}")
         if time.monotonic() > deadline:
-            raise ProcessFailed(f"nobody listened within {_UP_SECONDS:g} s")
+            raise ProcessFailed(f"nobody listened within {_UP_SECONDS:g} s{started.said()}")
         time.sleep(0.002)
+
+
+def _lost(error: Exception) -> None:
+    raise error
 
 
 def _closed(peer: Pipes | Http) -> None:
     with suppress(KeyError):
         peer.close()
-
-
-def _said(errors: IO[bytes]) -> str:
-    errors.seek(0)
-    said = [line for line in errors.read().decode(errors="replace").splitlines() if line.strip(" |+-")]
-    return f" ({said[-1].strip()[:200]})" if said else ""
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import selectors
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from benchmarks.processes import ProcessFailed
 
-__all__ = ["Http", "OnFrame", "Pipes", "Wire"]
+__all__ = ["Http", "OnFailure", "OnFrame", "Pipes", "Wire"]
 
 OnFrame = Callable[[bytes], None]
+OnFailure = Callable[[Exception], None]
 _PIECE = 1 << 16
 _NO_STREAM = 405
 
@@ -25,16 +26,16 @@ class Wire:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
 
-    def watch(self, fd: int, ready: Callable[[], None]) -> None:
-        """Call ``ready`` whenever there is something to read."""
-        self._selector.register(fd, selectors.EVENT_READ, ready)
+    def watch(self, fd: int, ready: Callable[[], None], on_failure: OnFailure) -> None:
+        """Call ``ready`` whenever there is something to read, and tell whose it is when that fails."""
+        self._selector.register(fd, selectors.EVENT_READ, (ready, on_failure))
 
     def forget(self, fd: int) -> None:
         """Watch it no more."""
         self._selector.unregister(fd)
 
     def turn(self, seconds: float) -> None:
-        """Wait for something, and read it.
+        """Wait for something, of whomever, and read it.
 
         Raises:
             ProcessFailed: Nothing came for that long.
@@ -42,17 +43,30 @@ class Wire:
         found = self._selector.select(seconds)
         if not found:
             raise ProcessFailed(f"it gave no answer for {seconds:g} s")
+        self._read(found)
+
+    def catch_up(self) -> None:
+        """Read what came in the meantime: mostly the ends of connections that were idle for long."""
+        while found := self._selector.select(0):
+            self._read(found)
+
+    @staticmethod
+    def _read(found: Sequence[tuple[selectors.SelectorKey, int]]) -> None:
         for key, _ in found:
-            key.data()
+            ready, on_failure = key.data
+            try:
+                ready()
+            except (ProcessFailed, OSError) as error:
+                on_failure(error)
 
 
 class Pipes:
     """One peer on pipes."""
 
-    def __init__(self, wire: Wire, reading: int, writing: int, on_frame: OnFrame) -> None:
+    def __init__(self, wire: Wire, reading: int, writing: int, on_frame: OnFrame, on_failure: OnFailure) -> None:
         self._wire, self._reading, self._writing, self._on_frame = wire, reading, writing, on_frame
         self._rest = b""
-        wire.watch(reading, self._ready)
+        wire.watch(reading, self._ready, on_failure)
 
     def send(self, frame: bytes, about: bytes = b"") -> None:
         """Send a line; ``about`` is for HTTP."""
@@ -75,15 +89,19 @@ class Pipes:
 class Http:
     """One endpoint, and as many connections to it as there are requests at once."""
 
-    def __init__(self, wire: Wire, port: int, path: str, on_frame: OnFrame) -> None:
-        self.wire, self._port, self._on_frame = wire, port, on_frame
+    def __init__(
+        self, wire: Wire, port: int, path: str, on_frame: OnFrame, on_failure: OnFailure, always: bytes = b""
+    ) -> None:
+        self.wire, self._port, self._on_frame, self.on_failure = wire, port, on_frame, on_failure
         self._start = f"{path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n".encode() + (
             b"Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
         )
         self._free: list[_Connection] = []
         self._all: list[_Connection] = []
-        self.always = b""
+        self.always = always
         """Header lines of every request."""
+        self.session = b""
+        """The header line that names the session, once the server has said it."""
 
     def send(self, frame: bytes, about: bytes = b"", on_frame: OnFrame | None = None) -> None:
         """POST a frame, with the header lines ``about``.
@@ -95,14 +113,16 @@ class Http:
         """
         connection = self._free.pop() if self._free else self._opened()
         connection.begin(
-            b"POST %b%b%bContent-Length: %d\r\n\r\n%b" % (self._start, self.always, about, len(frame), frame),
+            b"POST %b%b%b%bContent-Length: %d\r\n\r\n%b"
+            % (self._start, self.always, self.session, about, len(frame), frame),
             on_frame or self._on_frame,
         )
 
     def listen(self, seconds: float) -> None:
         """Open the standalone stream of a legacy session, where the server has one."""
         connection = self._opened()
-        connection.begin(b"GET %b%b\r\n" % (self._start, self.always), self._on_frame)
+        connection.listens = True
+        connection.begin(b"GET %b%b%b\r\n" % (self._start, self.always, self.session), self._on_frame)
         while not connection.begun:
             self.wire.turn(seconds)
 
@@ -124,9 +144,11 @@ class _Connection:
         self._endpoint, self._free = endpoint, free
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        endpoint.wire.watch(self._socket.fileno(), self._ready)
+        endpoint.wire.watch(self._socket.fileno(), self._ready, endpoint.on_failure)
         self._got = bytearray()
         self._in_head = True
+        self.listens = False
+        """Whether the other side may end it without an answer."""
 
     def begin(self, request: bytes, on_frame: OnFrame) -> None:
         """Send a request; `_ready` does the rest."""
@@ -144,9 +166,11 @@ class _Connection:
     def _ready(self) -> None:
         piece = self._socket.recv(_PIECE)
         if not piece:
+            self.close()
             if self in self._free:  # nobody needs it just now
                 self._free.remove(self)
-                self.close()
+                return
+            if self.listens and self.begun:
                 return
             raise ProcessFailed("it closed the connection")
         self._got += piece
@@ -173,8 +197,8 @@ class _Connection:
         _, _, length = lower.partition(b"content-length: ")
         self._length = int(length.split(b"\r\n", 1)[0]) if length else 0
         at = lower.find(b"mcp-session-id: ")
-        if at >= 0 and not self._endpoint.always:
-            self._endpoint.always = head[at:].split(b"\r\n", 1)[0] + b"\r\n"
+        if at >= 0 and not self._endpoint.session:
+            self._endpoint.session = head[at:].split(b"\r\n", 1)[0] + b"\r\n"
         return True
 
     def _whole(self) -> bool:
