@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from tests.cli.commands import UPCALL, Ended, environment, on_a_terminal, upcall
-from tests.cli.recorded import answered, fill, intent
+from tests.cli.recorded import answered, intent
 from tests.waiting import until
 from upcall.cli._clock import Clock
 from upcall.cli._columns import Column, Columns, cut
@@ -23,14 +23,6 @@ from upcall.store import Record, open_store
 pytestmark = pytest.mark.anyio
 
 ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e]")
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> str:
-    """Six records, see `fill`."""
-    path = tmp_path / "upcall.db"
-    await fill(path)
-    return str(path)
 
 
 async def log(*arguments: str, store: str) -> Ended:

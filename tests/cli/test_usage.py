@@ -10,18 +10,10 @@ import anyio
 import pytest
 
 from tests.cli.commands import Ended, environment, on_a_terminal, upcall
-from tests.cli.recorded import answered, fill, intent
+from tests.cli.recorded import answered, intent
 from upcall.store import open_store
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> str:
-    """Six records, see `fill`."""
-    path = tmp_path / "upcall.db"
-    await fill(path)
-    return str(path)
 
 
 async def usage(*arguments: str, store: str) -> Ended:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 import mcp_types as types
-from mcp import MCPError
+from mcp import Client, MCPError
 from mcp.server.mcpserver import Context, MCPServer
 
 MODES = {"legacy": "2025-11-25", "auto": "2026-07-28"}
@@ -40,6 +41,18 @@ def sampling_server(*requests: types.CreateMessageRequest) -> MCPServer:
         return _joined([ctx.input_responses[f"q{n}"] for n in range(len(asked))])
 
     return server
+
+
+async def asked_by(client: Client) -> str:
+    """What the tool ``ask`` returns, or the error that sampling ended in."""
+    with anyio.fail_after(30):
+        try:
+            result = await client.call_tool("ask")
+        except MCPError as error:  # modern: there is no slot for an error in inputResponses, so the call ends here
+            return failure(error)
+    (block,) = result.content
+    assert isinstance(block, types.TextContent)
+    return block.text
 
 
 def failure(error: MCPError) -> str:

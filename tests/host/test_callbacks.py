@@ -15,7 +15,7 @@ from mcp import Client, MCPError
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.shared.exceptions import MCPDeprecationWarning
 
-from tests.host.servers import MODES, create_message, failure, sampling_server
+from tests.host.servers import MODES, asked_by, create_message, sampling_server
 from upcall.errors import SamplingRefused
 from upcall.host import Entry, Host, SamplingContext
 from upcall.testing import ScriptedModel
@@ -28,18 +28,6 @@ both_eras = pytest.mark.parametrize("mode", list(MODES))
 TOOL = types.Tool(name="look", input_schema={"type": "object"})
 
 
-async def _ask(client: Client) -> str:
-    """What the tool ``ask`` returns, or the error that sampling ended in."""
-    with anyio.fail_after(30):
-        try:
-            result = await client.call_tool("ask")
-        except MCPError as error:  # modern: there is no slot for an error in inputResponses, so the call ends here
-            return failure(error)
-    (block,) = result.content
-    assert isinstance(block, types.TextContent)
-    return block.text
-
-
 def _echo(messages: list[SamplingMessage], params: SamplingRequest, context: SamplingContext) -> str:
     return f"{messages[0].text} {context.server} {context.version}"
 
@@ -49,7 +37,7 @@ async def test_a_tool_gets_its_answer_and_the_record_has_our_name_for_the_server
     entries: list[Entry] = []
     async with Host(_echo, on_record=entries.append) as host:
         async with Client(sampling_server(), mode=mode, **host.for_client("logs")) as client:
-            assert await _ask(client) == f"Why? logs {MODES[mode]}"
+            assert await asked_by(client) == f"Why? logs {MODES[mode]}"
     (entry,) = entries
     assert (entry.outcome, entry.context.server, entry.context.version) == ("answered", "logs", MODES[mode])
     assert entry.context.request_id is not None
@@ -59,7 +47,7 @@ async def test_a_tool_gets_its_answer_and_the_record_has_our_name_for_the_server
 async def test_the_bare_callback_serves_a_client_with_one_server(mode: str) -> None:
     host = Host(_echo)
     async with Client(sampling_server(), mode=mode, sampling_callback=host.callback) as client:
-        assert await _ask(client) == f"Why? server {MODES[mode]}"
+        assert await asked_by(client) == f"Why? server {MODES[mode]}"
 
 
 async def test_the_unchanged_create_message_of_a_legacy_server_is_answered() -> None:
@@ -75,7 +63,7 @@ async def test_the_unchanged_create_message_of_a_legacy_server_is_answered() -> 
 
     host = Host(lambda messages, params: f"{params.system_prompt} {params.max_tokens}")
     async with Client(server, mode="legacy", **host.for_client()) as client:
-        assert await _ask(client) == "Be brief. 20 handler/lambda endTurn"
+        assert await asked_by(client) == "Be brief. 20 handler/lambda endTurn"
 
 
 @both_eras
@@ -83,10 +71,10 @@ async def test_tools_are_answered_where_they_were_declared(mode: str) -> None:
     host = Host(ScriptedModel([TextContent(text="Let me see."), ToolUse(id="1", name="look", input={})], repeat=True))
     server = sampling_server(create_message(tools=[TOOL]))
     async with Client(server, mode=mode, **host.for_client()) as client:
-        assert await _ask(client) == "Let me see.|tool_use"
+        assert await asked_by(client) == "Let me see.|tool_use"
     declared = host.sampling_capabilities
     async with Client(server, mode=mode, sampling_callback=host.callback, sampling_capabilities=declared) as client:
-        assert await _ask(client) == "Let me see.|tool_use"
+        assert await asked_by(client) == "Let me see.|tool_use"
 
 
 @both_eras
@@ -96,7 +84,7 @@ async def test_undeclared_tools_are_invalid_params(mode: str, told: str) -> None
     host = Host(_echo, tools=told == "client did not declare", on_record=entries.append)
     server = sampling_server(create_message(tools=[TOOL]))
     async with Client(server, mode=mode, sampling_callback=host.callback) as client:
-        assert (await _ask(client)).startswith("-32602: The request carries tools")
+        assert (await asked_by(client)).startswith("-32602: The request carries tools")
     assert [entry.outcome for entry in entries] == ["invalid_request"]
 
 
@@ -107,7 +95,7 @@ async def test_unbalanced_tool_results_are_invalid_params(mode: str) -> None:
     stray = types.SamplingMessage(role="user", content=types.ToolResultContent(tool_use_id="7", content=[]))
     server = sampling_server(create_message(messages=[stray], tools=[TOOL]))
     async with Client(server, mode=mode, **host.for_client()) as client:
-        assert (await _ask(client)).startswith("-32602: Message 1: tool uses and tool results do not match")
+        assert (await asked_by(client)).startswith("-32602: Message 1: tool uses and tool results do not match")
     assert [entry.outcome for entry in entries] == ["invalid_request"]
 
 
@@ -116,7 +104,7 @@ async def test_a_request_for_context_is_answered_without_any(mode: str) -> None:
     host = Host(lambda messages, params: str(params.include_context))
     server = sampling_server(create_message(include_context="allServers"))
     async with Client(server, mode=mode, **host.for_client()) as client:
-        assert await _ask(client) == "none"
+        assert await asked_by(client) == "none"
 
 
 @both_eras
@@ -127,7 +115,7 @@ async def test_a_refusal_arrives_with_its_code(mode: str) -> None:
     entries: list[Entry] = []
     host = Host(refuse, on_record=entries.append)
     async with Client(sampling_server(), mode=mode, **host.for_client()) as client:
-        assert await _ask(client) == "-1: The user rejected the request."
+        assert await asked_by(client) == "-1: The user rejected the request."
     assert [entry.outcome for entry in entries] == ["refused"]
 
 
@@ -139,7 +127,7 @@ async def test_the_text_of_an_exception_never_reaches_the_server(mode: str) -> N
     entries: list[Entry] = []
     host = Host(fail, on_record=entries.append)
     async with Client(sampling_server(), mode=mode, **host.for_client()) as client:
-        assert await _ask(client) == "-32603: The model failed."
+        assert await asked_by(client) == "-32603: The model failed."
     (entry,) = entries
     assert entry.fault is not None
     assert (entry.outcome, entry.fault.detail) == ("model_error", "RuntimeError: secret sk-123")
@@ -154,7 +142,7 @@ async def test_an_answer_that_the_sdk_cannot_carry_is_an_error(mode: str, caplog
     host = Host(odd)
     with caplog.at_level(logging.ERROR, "upcall.host"):
         async with Client(sampling_server(), mode=mode, **host.for_client()) as client:
-            assert await _ask(client) == "-32603: The host could not process the request."
+            assert await asked_by(client) == "-32603: The host could not process the request."
     assert "sampling request of server failed" in caplog.text
 
 
@@ -179,7 +167,7 @@ async def test_two_hundred_requests_of_one_result_run_eight_at_a_time(mode: str)
     texts = [str(number) for number in range(200)]
     server = _gathering_server(texts) if mode == "legacy" else sampling_server(*map(create_message, texts))
     async with Client(server, mode=mode, **host.for_client()) as client:
-        assert (await _ask(client)).split("|") == texts
+        assert (await asked_by(client)).split("|") == texts
     assert most == 8
     assert [entry.outcome for entry in entries] == ["answered"] * 200
 
@@ -261,7 +249,7 @@ async def test_a_slow_handler_is_stopped_when_the_servers_own_timeout_cancels() 
     host = Host(endless, on_record=on_record)
     with anyio.fail_after(10):
         async with Client(server, mode="legacy", **host.for_client()) as client:
-            assert await _ask(client) == "gave up"
+            assert await asked_by(client) == "gave up"
             await endless.stopped.wait()
             await recorded.wait()
     assert [entry.outcome for entry in entries] == ["cancelled"]
@@ -272,7 +260,7 @@ async def test_the_hosts_own_timeout_arrives_as_an_error(mode: str) -> None:
     endless = _Endless()
     host = Host(endless, timeout=0.1)
     async with Client(sampling_server(), mode=mode, **host.for_client()) as client:
-        assert await _ask(client) == "-32001: No answer within 0.1 seconds."
+        assert await asked_by(client) == "-32001: No answer within 0.1 seconds."
     assert endless.stopped.is_set()
 
 
@@ -292,7 +280,7 @@ async def test_one_host_serves_several_servers_under_their_names() -> None:
 
     async def use(name: str, mode: Any) -> None:
         async with Client(sampling_server(), mode=mode, **host.for_client(name)) as client:
-            assert (await _ask(client)).startswith(f"Why? {name} ")
+            assert (await asked_by(client)).startswith(f"Why? {name} ")
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(use, "logs", "legacy")

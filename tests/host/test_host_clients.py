@@ -7,14 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-import mcp_types as types
 import pytest
-from mcp import Client, MCPError
+from mcp import Client
 from mcp.server.mcpserver import MCPServer
 
 from tests.host.governed import ALLOW, Office, office
 from tests.host.playbook import MODEL, answer
-from tests.host.servers import MODES, create_message, failure, sampling_server
+from tests.host.servers import MODES, asked_by, create_message, sampling_server
 from upcall.host.approval import Answer, Question
 from upcall.testing import ScriptedModel
 
@@ -32,21 +31,10 @@ async def _connected(
             yield client, made
 
 
-async def _ask(client: Client) -> str:
-    with anyio.fail_after(30):
-        try:
-            result = await client.call_tool("ask")
-        except MCPError as error:
-            return failure(error)
-    (block,) = result.content
-    assert isinstance(block, types.TextContent)
-    return block.text
-
-
 @both_eras
 async def test_what_is_allowed_is_answered_and_on_record_under_our_name(mode: str) -> None:
     async with _connected(mode, ALLOW) as (client, made):
-        assert await _ask(client) == "Rayleigh."
+        assert await asked_by(client) == "Rayleigh."
         record = await made.record()
     assert (record.server, record.version, record.outcome) == ("logs", MODES[mode], "answered")
 
@@ -54,7 +42,7 @@ async def test_what_is_allowed_is_answered_and_on_record_under_our_name(mode: st
 @both_eras
 async def test_a_denied_server_reads_that_it_is_refused_and_not_why(mode: str) -> None:
     async with _connected(mode, '[default]\ndecision = "deny"\n') as (client, made):
-        assert await _ask(client) == "-1: Sampling requests of this server are not answered."
+        assert await asked_by(client) == "-1: Sampling requests of this server are not answered."
         record = await made.record()
     assert (record.outcome, record.decision) == ("refused", "deny")
 
@@ -69,7 +57,7 @@ async def test_a_person_is_asked_and_their_word_counts(mode: str, approved: bool
         return Answer(approved=approved, by="alice", reason="my own business")
 
     async with _connected(mode, "[default]\n", approve=approve) as (client, made):
-        told = await _ask(client)
+        told = await asked_by(client)
         record = await made.record()
     assert told == ("Rayleigh." if approved else "-1: The user rejected the sampling request.")
     assert [question.context.server for question in questions] == ["logs"]
@@ -79,7 +67,7 @@ async def test_a_person_is_asked_and_their_word_counts(mode: str, approved: bool
 @both_eras
 async def test_nobody_to_ask_is_a_no_that_says_so(mode: str) -> None:
     async with _connected(mode, "[default]\n") as (client, made):
-        assert await _ask(client) == "-1: The request needs somebody's approval, and there is nobody to ask."
+        assert await asked_by(client) == "-1: The request needs somebody's approval, and there is nobody to ask."
         assert (await made.record()).outcome == "refused"
 
 
@@ -87,8 +75,8 @@ async def test_nobody_to_ask_is_a_no_that_says_so(mode: str) -> None:
 async def test_a_budget_that_is_used_up_is_told_with_its_end(mode: str) -> None:
     text = ALLOW + '[[budget]]\nfor = "server:logs"\nper = "hour"\ncalls = 1\n'
     async with _connected(mode, text) as (client, made):
-        assert await _ask(client) == "Rayleigh."
-        told = await _ask(client)
+        assert await asked_by(client) == "Rayleigh."
+        told = await asked_by(client)
         records = await made.records()
     assert told.startswith("-1: The rest of the budget for sampling (calls per hour) is not enough for this request.")
     assert "It starts anew at " in told
@@ -100,7 +88,7 @@ async def test_two_hundred_requests_of_a_greedy_server_meet_the_limits_of_their_
     model = ScriptedModel(answer(), repeat=True, name=MODEL)
     server = sampling_server(*(create_message(str(number)) for number in range(200)))
     async with _connected(mode, ALLOW, server, model=model) as (client, made):
-        told = await _ask(client)
+        told = await asked_by(client)
         records = await made.records()
     if mode == "auto":
         assert told.startswith("-1: Too many sampling requests in one result: at most 20 are taken.")
@@ -115,7 +103,7 @@ async def test_two_hundred_requests_of_a_greedy_server_meet_the_limits_of_their_
 async def test_rounds_one_after_the_other_are_not_taken_for_one_result() -> None:
     async with _connected("auto", ALLOW + "[default.limits]\nrequests_per_result = 2\n") as (client, _):
         for _ in range(5):
-            assert await _ask(client) == "Rayleigh."
+            assert await asked_by(client) == "Rayleigh."
 
 
 async def test_calls_at_the_same_time_are_not_taken_for_one_result() -> None:
@@ -123,7 +111,7 @@ async def test_calls_at_the_same_time_are_not_taken_for_one_result() -> None:
         told: list[str] = []
 
         async def ask() -> None:
-            told.append(await _ask(client))
+            told.append(await asked_by(client))
 
         async with anyio.create_task_group() as tasks:
             for _ in range(10):
@@ -136,7 +124,7 @@ async def test_the_answering_sides_secrets_reach_nobody(mode: str, monkeypatch: 
     monkeypatch.setenv("OPENAI_API_KEY", "")
     text = '[default]\ndecision = "allow"\n[server.logs]\nmodels = ["openai/gpt-5.4-mini"]\n'
     async with _connected(mode, text) as (client, made):
-        told = await _ask(client)
+        told = await asked_by(client)
         record = await made.record()
     assert told == "-32603: The model is not set up on the answering side."
     assert record.error is not None

@@ -20,13 +20,26 @@ from upcall.models import Completion
 from upcall.models.prices import snapshot
 from upcall.store import Consent, Decision, open_store
 from upcall.testing import ScriptedModel
-from upcall.wire import ModelHint, ModelPreferences, SamplingMessage, TextContent
+from upcall.wire import ModelHint, ModelPreferences, SamplingMessage, SamplingRequest, TextContent
 
 pytestmark = pytest.mark.anyio
 
 ASK = "[default]\n"
 DENY = '[default]\ndecision = "deny"\n'
 DAY = '[[budget]]\nfor = "server:*"\nper = "day"\ntokens = 2000\n'
+
+
+class _Slow(ScriptedModel):
+    """Never answers, and says when it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(answer(), name=MODEL)
+        self.started = anyio.Event()
+
+    async def complete(self, request: SamplingRequest) -> Completion:
+        self.started.set()
+        await anyio.sleep_forever()
+        raise AssertionError
 
 
 class _Person:
@@ -282,19 +295,12 @@ async def test_a_call_that_failed_is_settled_and_on_record() -> None:
 
 
 async def test_a_cancelled_call_is_settled_and_on_record() -> None:
-    started = anyio.Event()
-
-    class Slow(ScriptedModel):
-        async def complete(self, request: Any) -> Completion:
-            started.set()
-            await anyio.sleep_forever()
-            raise AssertionError
-
-    async with office(ALLOW + DAY, model=Slow(answer(), name=MODEL)) as made:
+    model = _Slow()
+    async with office(ALLOW + DAY, model=model) as made:
         with anyio.fail_after(10):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(lambda: made.host.answer(asked(), server="logs"))
-                await started.wait()
+                await model.started.wait()
                 assert (await made.record()).state == "started"
                 tasks.cancel_scope.cancel()
         record = await made.record()
@@ -468,20 +474,13 @@ async def test_a_consent_from_elsewhere_counts_by_our_name_for_the_server() -> N
 
 
 async def test_cancelling_again_and_again_cuts_the_waiting_short_and_loses_nothing() -> None:
-    started, go = anyio.Event(), anyio.Event()
-
-    class Slow(ScriptedModel):
-        async def complete(self, request: Any) -> Completion:
-            started.set()
-            await anyio.sleep_forever()
-            raise AssertionError
-
+    model, go = _Slow(), anyio.Event()
     async with open_store(":memory:") as store:
         faulty = Faulty(store, settle=go.wait, finish=go.wait)
-        made = Office(ALLOW + DAY, faulty, model=Slow(answer(), name=MODEL))
+        made = Office(ALLOW + DAY, faulty, model=model)
         with anyio.fail_after(10):
             task = asyncio.create_task(made.host.answer(asked(), server="logs"))
-            await started.wait()
+            await model.started.wait()
             while not task.done():
                 task.cancel()
                 await anyio.lowlevel.checkpoint()

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import mcp_types as types
 import pytest
 from mcp import Client, StdioServerParameters
 
 from tests.conformance.npm import Programs
 from tests.conformance.scenarios import LEGACY
+from tests.server.peers import text_of
 from upcall.errors import SamplingRefused
 from upcall.host import Host
 from upcall.testing import ScriptedModel
@@ -40,12 +40,6 @@ async def connected(server: StdioServerParameters, mode: Any, model: ScriptedMod
     async with Host(model) as host, Client(server, mode=mode, sampling_callback=host.callback) as client:
         assert client.protocol_version == LEGACY
         yield client
-
-
-def text_of(result: types.CallToolResult) -> str:
-    block = result.content[0]
-    assert isinstance(block, types.TextContent)
-    return block.text
 
 
 async def test_its_sampling_tool_gets_the_models_answer(everything: StdioServerParameters, mode: Any) -> None:
