@@ -19,6 +19,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from upcall.errors import ServerUnavailable
 from upcall.gateway.http.client.reply import Reply
+from upcall.gateway.http.reading import Buffered
 from upcall.gateway.http.responding import Header
 
 __all__ = ["Connection", "Unanswered"]
@@ -34,7 +35,7 @@ class Unanswered(ServerUnavailable):
     """The connection closed before anything of an answer came."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(Buffered):
     """A protocol of asyncio's.
 
     Args:

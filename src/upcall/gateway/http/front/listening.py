@@ -23,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from upcall.errors import ConfigurationError
 from upcall.gateway.http.front.app import App
 from upcall.gateway.http.front.guards import HEADER_BYTES
+from upcall.gateway.http.reading import Buffered
 
 __all__ = ["Listener", "Tls", "bound"]
 
@@ -193,7 +194,7 @@ class _Corked:
             self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
 
 
-class _Protocol(HttpToolsProtocol):
+class _Protocol(HttpToolsProtocol, Buffered):
     """Counts what of a head has come, and waits for its end only so long."""
 
     _head = 0

@@ -16,7 +16,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from msgspec import UNSET
 
@@ -75,6 +75,8 @@ class Exchange:
         self._changed = asyncio.Event()
         self._begun = self._over = self._left = self._resumable = self._held = False
         self._answers = 0
+        self._unsent: dict[str, Any] | None = None
+        """The head of a response that waits for the first piece of the body, to go with it."""
         self._writing = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None
@@ -130,9 +132,13 @@ class Exchange:
             self._over = True
 
     def _watch(self) -> None:
-        self._watching = asyncio.create_task(self._watched())
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watched())
 
     async def _watched(self) -> None:
+        if self._unsent is not None:
+            async with self._writing:
+                await self._put(b"")
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._leave()
@@ -282,8 +288,7 @@ class Exchange:
     async def _hold(self) -> None:
         """Wait for what the samples give."""
         self._changed.clear()
-        if self._watching is None:
-            self._watch()
+        self._watch()
         try:
             async with asyncio.timeout(BEAT):
                 await self._changed.wait()
@@ -311,8 +316,10 @@ class Exchange:
         await self._finish()
 
     async def _begin(self, status: int, headers: list[Header]) -> None:
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        self._unsent = {"type": "http.response.start", "status": status, "headers": headers}
         self._begun = True
+        if self._request.method == "GET" or self._watching is not None:  # else it goes when the watch begins at latest
+            await self._write(b"")
 
     async def _whole(self, status: int, headers: list[Header], frame: bytes) -> None:
         self._over = True
@@ -332,19 +339,25 @@ class Exchange:
 
     async def _pushed(self) -> None:
         while self._to_client:
-            event = written(self._to_client.popleft())
-            await self._send({"type": "http.response.body", "body": event, "more_body": True})
+            await self._put(written(self._to_client.popleft()))
 
     async def _write(self, body: bytes) -> None:
         async with self._writing:
-            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            await self._put(body)
+
+    async def _put(self, body: bytes, *, more: bool = True) -> None:
+        if self._unsent is not None:
+            head, self._unsent = self._unsent, None
+            await self._send(head)
+        if body or not more:
+            await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def _finish(self) -> None:
         if self._begun and not self._over and not self._left:
             async with self._writing:  # so that nobody who waits for it writes after the end
                 await self._pushed()
                 self._over = True
-                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+                await self._put(b"", more=False)
 
 
 def _is_response(frame: bytes) -> bool:
