@@ -88,6 +88,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for a sampling request, ``None`` for no limit."""
     keys: tuple[bytes, ...]
     """Seal what a client carries between rounds: the first seals, all open."""
+    replicas: bool = False
+    """Whether other gateways may have the same keys, and serve the same clients."""
 
     def __repr__(self) -> str:
         return f"Settings(policy={self.file or 'built-in'}, answers={self.answers!r})"
@@ -195,6 +197,7 @@ def read_settings(
         answers=answers,
         timeout=timeout,
         keys=(secrets.token_bytes(_KEY_BYTES),) if variable is UNSET else _keys(variable, env),
+        replicas=variable is not UNSET,
     )
 
 

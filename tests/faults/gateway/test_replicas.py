@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import anyio
 import pytest
 
@@ -16,6 +17,10 @@ from tests.faults.conftest import postgres_database, postgres_url
 from tests.faults.gateway.places import Http, Place, Provider, place, policy, watched
 from tests.faults.gateway.server import META, MODERN
 from tests.gateway.http.test_sessions import balanced
+from tests.gateway.mixed.places import listening
+from tests.gateway.session.tasks_server import Server
+from tests.gateway.session.test_tasks_for_real import Client
+from tests.waiting import until
 from upcall.store import open_store
 
 __all__ = ["postgres_database", "postgres_url"]
@@ -26,14 +31,16 @@ KEY = '[gateway]\nstate_key_env = "STATE_KEY"\n'
 CAN = {"io.modelcontextprotocol/protocolVersion": MODERN, META: {"elicitation": {"form": {}}}}
 
 
-async def replicas(stack: AsyncExitStack, folder: Path, provider: Provider, store: str, more: str = KEY) -> list[Place]:
-    """Two, each with a server of its own, which keeps no state."""
+async def replicas(
+    stack: AsyncExitStack, folder: Path, provider: Provider, store: str, more: str = KEY, upstream: str | None = None
+) -> list[Place]:
+    """Two, with this server behind both, or else each with one of its own, which keeps no state."""
     env = {"STATE_KEY": secrets.token_hex(32)}
     found = []
     for name in ("one", "two"):
         (folder / name).mkdir()
         rules = policy(folder / name, provider, store, more=more)
-        found.append(await stack.enter_async_context(place("http", rules, env=env)))
+        found.append(await stack.enter_async_context(place("http", rules, env=env, upstream=upstream)))
     return found
 
 
@@ -64,6 +71,29 @@ async def test_a_call_goes_on_at_the_other_replica_when_its_own_is_killed(tmp_pa
             assert await watched(store) == (["finished"] * 5, 0)
         await first.leave()
         await second.leave()
+
+
+async def test_a_replica_that_is_killed_while_it_asks_for_a_task_is_followed_by_the_other(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    server = Server()
+    async with Provider() as provider, AsyncExitStack() as stack:
+        address = await stack.enter_async_context(listening(server))
+        one, two = await replicas(stack, tmp_path, provider, postgres_url, upstream=address)
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        first, second = [Client(http, str(place.url)) for place in (one, two)]
+        made = await first.ask("tools/call", name="research", arguments={"question": "hang"})
+        await first.ask("tasks/get", taskId=made["taskId"])
+        await until(lambda: provider.open)
+        await second.ask("tasks/get", taskId=made["taskId"])
+        assert len(provider.seen) == 1
+        one.gateway.kill()
+        await one.gateway.wait()
+        await until(lambda: len(provider.seen) == 2 and provider.open, 60)
+        provider.release()
+        state = await second.ended(made["taskId"])
+        assert state["result"]["content"] == [{"type": "text", "text": "at last"}]
+    assert (len(provider.seen), len(server.updates)) == (2, 1)
 
 
 async def test_rounds_cross_over_between_replicas_behind_a_balancer(tmp_path: Path, postgres_url: str) -> None:

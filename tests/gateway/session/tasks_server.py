@@ -20,6 +20,8 @@ class Server:
         self.tasks: dict[str, dict[str, Any]] = {}
         self.updates: list[dict[str, Any]] = []
         self.wrong: list[str] = []
+        self.deaf = False
+        """Whether it takes nothing in of what it is told about tasks."""
 
     def respond(self, message: dict[str, Any]) -> dict[str, Any] | None:
         if "id" not in message:
@@ -47,13 +49,14 @@ class Server:
         task = self.tasks[params["taskId"]]
         if method == "tasks/update":
             self.updates.append(params)
-            if task.pop("inputRequests", None):
+            if not self.deaf and task.pop("inputRequests", None):
                 content = [params["inputResponses"]["k"]["content"]]
                 task.update(status="completed", result={"resultType": "complete", "content": content})
             return {"resultType": "complete"}
         if method == "tasks/cancel":
-            task.pop("inputRequests", None)
-            task["status"] = "cancelled"
+            if not self.deaf:
+                task.pop("inputRequests", None)
+                task["status"] = "cancelled"
             return {"resultType": "complete"}
         return {"resultType": "complete", **task}
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
 from tests.gateway.session.talk import (
     ANSWER,
@@ -22,7 +23,7 @@ from tests.gateway.session.talk import (
     to_server,
     written,
 )
-from upcall.errors import SamplingRefused
+from upcall.errors import SampleAbandoned, SamplingRefused
 from upcall.gateway.sealing import Sealer
 from upcall.gateway.session import APART, Action, Answered, Refused, Sample, Session, Tasks, Terms, ToClient, ToServer
 
@@ -359,3 +360,68 @@ def test_nothing_is_kept_of_a_task_that_ended_and_what_is_looked_at_stays() -> N
     at = 3700.0
     tasks.known("", "new")
     assert (tasks.get("", "looked at") is None, tasks.get("", "other")) == (False, None)
+
+
+def once_of(tasks: Tasks, principal: str = "alice", request: dict[str, Any] = SAMPLING) -> Any:
+    session = shared(tasks, principal)
+    session.from_client(written(about(1)), "post")
+    return sample(session.from_server(written(result(1, state(requests={"k": request}))), "post")[1:]).once
+
+
+def test_processes_that_share_tasks_know_a_sampling_by_the_same_name_and_no_other_has_it() -> None:
+    mine = once_of(Tasks("logs", shared=True))
+    again = {"params": {"maxTokens": 7, "messages": []}, "method": "sampling/createMessage"}
+    assert once_of(Tasks("logs", shared=True), request=again) == mine
+    content = {"method": "sampling/createMessage", "params": {"messages": [], "maxTokens": 8}}
+    others = [
+        once_of(Tasks("logs", shared=True), "bob"),
+        once_of(Tasks("other", shared=True)),
+        once_of(Tasks("logs", shared=True), request=content),
+        Tasks("logs", shared=True).once("alice", "t-2", "k", Raw(b"{}")),
+    ]
+    assert len({one.name for one in [mine, *others]}) == 5
+    assert [one.task == mine.task for one in others] == [False, False, True, False]
+    assert once_of(Tasks("logs")) is None
+
+
+def test_an_answer_of_another_process_is_told_by_that_one_first_and_by_this_one_after_a_while() -> None:
+    talk = Talk()
+    _, rest = poll(talk, 1, a=SAMPLING, b=SAMPLING)
+    one, other = [action for action in rest if isinstance(action, Sample)]
+    assert talk.session.answered(one.number, Answered(written(ANSWER), elsewhere=True)) == []
+    assert update(talk.answer(other))["inputResponses"] == {"b": ANSWER}
+    assert poll(talk, 2, a=SAMPLING)[1] == []
+    talk.time += 11
+    assert update(poll(talk, 3, a=SAMPLING)[1])["inputResponses"] == {"a": ANSWER}
+
+
+def test_where_another_process_has_every_answer_this_one_says_nothing() -> None:
+    talk = Talk()
+    _, rest = poll(talk, 1, k=SAMPLING)
+    assert talk.session.answered(sample(rest).number, Answered(written(ANSWER), elsewhere=True)) == []
+    assert talk.session.client_gone() == []
+
+
+def test_a_sampling_that_nobody_needs_any_more_ends_without_a_word_and_may_be_asked_again() -> None:
+    talk = Talk()
+    _, rest = poll(talk, 1, k=SAMPLING)
+    assert talk.refuse(sample(rest), SampleAbandoned("The task is over.")) == []
+    shown, again = poll(talk, 2, k=SAMPLING)
+    assert shown == state("working")
+    sample(again)
+
+
+def test_the_end_of_a_task_that_other_processes_know_is_said_whichever_of_them_it_began_in() -> None:
+    tasks = Tasks("logs", shared=True)
+    (over,) = tasks.over("alice", "t-1")
+    for status in ("completed", "failed", "cancelled"):
+        session = shared(tasks, "alice")
+        session.from_client(written(about(2)), "post")
+        told, *rest = session.from_server(written(result(2, state(status))), "post")
+        assert isinstance(told, ToClient)
+        assert rest == [over]
+    first = shared(tasks, "alice")
+    asked = sample(polled(first))
+    assert asked.once is not None
+    assert asked.once.task == over.task
+    assert over in first.from_client(written(about(3, "tasks/cancel")), "post")

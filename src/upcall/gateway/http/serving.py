@@ -84,7 +84,8 @@ async def serve_async(
     answering = Answering(settings)
     principals = len(serving.tokens) or 1
     endpoints = {
-        path: endpoint_for(one, answering, keys=settings.keys, principals=principals) for path, one in paths.items()
+        path: endpoint_for(one, answering, keys=settings.keys, principals=principals, replicas=settings.replicas)
+        for path, one in paths.items()
     }
     app = App(guard, endpoints, body_bytes=serving.body_bytes)
     listening = bound(host, port)
@@ -103,10 +104,16 @@ async def serve_async(
         await answering.aclose()
 
 
-def connect_for(answering: Answering, name: str) -> Callable[[str], tuple[Frames, Answers]]:
-    """Makes the session of each connection to the server of this name, and what answers its samples."""
+def connect_for(answering: Answering, name: str, *, replicas: bool = False) -> Callable[[str], tuple[Frames, Answers]]:
+    """Makes the session of each connection to the server of this name, and what answers its samples.
+
+    Args:
+        answering: Answers them.
+        name: Of the server.
+        replicas: Whether other gateways serve the same server to the same clients.
+    """
     mine = answering.of(name)
-    terms, sealer, tasks = FollowedTerms(mine), mine.sealer(), Tasks(name)
+    terms, sealer, tasks = FollowedTerms(mine), mine.sealer(), Tasks(name, shared=replicas)
 
     def connect(principal: str) -> tuple[Frames, Answers]:
         return Session(terms, sealer, principal=principal, tasks=tasks), answering.of(name)
@@ -115,7 +122,12 @@ def connect_for(answering: Answering, name: str) -> Callable[[str], tuple[Frames
 
 
 def endpoint_for(
-    upstream: Upstream, answering: Answering, *, keys: Sequence[bytes] = (), principals: int = 1
+    upstream: Upstream,
+    answering: Answering,
+    *,
+    keys: Sequence[bytes] = (),
+    principals: int = 1,
+    replicas: bool = False,
 ) -> Endpoint:
     """What serves this server.
 
@@ -124,8 +136,9 @@ def endpoint_for(
         answering: Answers its samples.
         keys: The state keys; needed where several principals come.
         principals: How many may come.
+        replicas: Whether other gateways with the same keys serve the same clients. A program is each one's own.
     """
-    connect = connect_for(answering, upstream.name)
+    connect = connect_for(answering, upstream.name, replicas=replicas and upstream.url is not None)
     if upstream.url is not None:
         ids = OwnedIds(keys, upstream.name) if principals > 1 else None
         return Proxy(Server(upstream.url, headers=upstream.headers), connect, ids=ids)
