@@ -7,18 +7,14 @@ import os
 import signal
 import ssl
 import sys
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import anyio
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.gateway.http.certificates import certificate
 from tests.gateway.http.places import ANSWER, gateway, served, settings_in
 from tests.gateway.http.recording import Asked, recorder
 from tests.gateway.mixed.places import ROOT, SERVER
@@ -35,25 +31,6 @@ pytestmark = pytest.mark.anyio
 def serving(*upstreams: Upstream, **more: Any) -> Serving:
     given = {"listen": ("127.0.0.1", 0), "tokens": {}, "allow_hosts": (), "allow_origins": (), "body_bytes": 1 << 20}
     return Serving(**{**given, "upstreams": upstreams, **more})
-
-
-def certificate(folder: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file = folder / "cert.pem"
-    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return file
 
 
 async def test_servers_of_both_kinds_are_served_each_at_its_path(tmp_path: Path) -> None:

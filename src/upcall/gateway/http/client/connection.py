@@ -169,7 +169,8 @@ class Connection(Buffered):
         if self._head > HEAD_BYTES:
             raise HttpParserError("the head of its answer is too long")
         if self._reply is None:  # what comes after a body is of no use
-            self._headers.append((name.lower(), value))
+            # llhttp leaves the whitespace after a value, which is no part of it (RFC 9110, 5.5).
+            self._headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None  # noqa: S101 - it is what calls

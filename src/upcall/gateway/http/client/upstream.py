@@ -127,25 +127,24 @@ class Upstream:
         # In a context of its own: a connection outlives the request that it is made for.
         task = asyncio.get_running_loop().create_task(self._connect(), context=contextvars.Context())
         try:
-            async with asyncio.timeout(self._connect_seconds):
-                try:
-                    return await task
-                except asyncio.CancelledError:
-                    task.add_done_callback(_abandoned)
-                    raise
+            return await task
+        except asyncio.CancelledError:
+            task.add_done_callback(_abandoned)
+            raise
         except (OSError, UnicodeError) as error:  # TimeoutError and those of TLS are among them
             why = f"{type(error).__name__}: {error}"
             raise ServerUnavailable("The server cannot be reached.", detail=why) from error
 
     async def _connect(self) -> Connection:
         address, loop = self._address, asyncio.get_running_loop()
-        _, connection = await loop.create_connection(
-            lambda: Connection(self._freed, self._lost),
-            address.host,
-            address.port,
-            ssl=self._security() if address.secure else None,
-            happy_eyeballs_delay=_EYEBALLS_SECONDS,
-        )
+        async with asyncio.timeout(self._connect_seconds):
+            _, connection = await loop.create_connection(
+                lambda: Connection(self._freed, self._lost),
+                address.host,
+                address.port,
+                ssl=self._security() if address.secure else None,
+                happy_eyeballs_delay=_EYEBALLS_SECONDS,
+            )
         self._open.add(connection)
         return connection
 
