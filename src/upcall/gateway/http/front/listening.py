@@ -220,6 +220,11 @@ class _Protocol(HttpToolsProtocol, Buffered):
                 self.send_400_response("The head of the request is too long.")
             self._expect_head()  # of a later request on the same connection
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(
+            name, value.rstrip(b" \t")
+        )  # llhttp leaves it, and it is no part of the value (RFC 9110, 5.5)
+
     def on_headers_complete(self) -> None:
         self._in_head, self._head = False, 0
         self._on_time()
