@@ -24,7 +24,8 @@ def serve(app: Any, port: int = 0) -> None:
     with socket.create_server(("127.0.0.1", port)) as listener:
         # Clients may connect from here on; they wait in the backlog until the application is up.
         print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+        # Uvicorn takes httptools where it is installed, and leaves the whitespace that httptools leaves after a header.
+        config = uvicorn.Config(app, http="h11", log_level="warning", timeout_graceful_shutdown=1)
         uvicorn.Server(config).run(sockets=[listener])
 
 
