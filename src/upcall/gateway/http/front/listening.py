@@ -221,9 +221,8 @@ class _Protocol(HttpToolsProtocol, Buffered):
             self._expect_head()  # of a later request on the same connection
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(
-            name, value.rstrip(b" \t")
-        )  # llhttp leaves it, and it is no part of the value (RFC 9110, 5.5)
+        # llhttp leaves the whitespace after a value, which is no part of it (RFC 9110, 5.5).
+        super().on_header(name, value.rstrip(b" \t"))
 
     def on_headers_complete(self) -> None:
         self._in_head, self._head = False, 0
