@@ -27,7 +27,7 @@ class Faulty:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
-        if name.startswith("_") or name in ("aclose", "open"):
+        if name.startswith("_") or name in ("aclose", "open", "shared"):
             return method
 
         async def perform(*arguments: Any, **named: Any) -> Any:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upcall.errors import LimitExceeded
-from upcall.host.limits import Counters, check_result
+from upcall.host.limits import Counters, check_result, too_many_a_minute
 from upcall.host.limits.counting import FORGOTTEN, REMEMBERED
 from upcall.host.policy import Rules, parse_policy
 
@@ -103,6 +103,38 @@ def test_what_is_refused_counts_nowhere() -> None:
     assert admitted(counters, rules(samples_per_call=1, per_minute=2), 0.0, 2)
 
 
+def test_what_is_taken_back_has_counted_nowhere() -> None:
+    counters, one = Counters(), rules(samples_per_call=1, per_minute=1)
+    for _ in range(3):
+        counters.admit(one, at=5.0, call=1)
+        counters.take_back(one, at=5.0, call=1)
+    counters.admit(one, at=6.0)
+    counters.take_back(one, at=6.0)
+    assert admitted(counters, one, 7.0, 1)
+    assert not admitted(counters, one, 8.0, 1)
+
+
+def test_what_is_forgotten_meanwhile_can_be_taken_back() -> None:
+    counters, one = Counters(), rules(per_minute=1)
+    counters.admit(one, at=0.0, call=1)
+    counters.admit(one, at=2 * FORGOTTEN, call=2)
+    counters.take_back(one, at=0.0, call=1)
+    assert not admitted(counters, one, 2 * FORGOTTEN)
+    free = rules(per_minute="unlimited")
+    counters.admit(free, at=2 * FORGOTTEN, call=3)
+    counters.take_back(one, at=2 * FORGOTTEN, call=2)
+    assert admitted(counters, one, 2 * FORGOTTEN)
+
+
+def test_the_refusal_is_the_same_wherever_it_was_counted() -> None:
+    counters, one = Counters(), rules(per_minute=1)
+    counters.admit(one, at=100.0)
+    with pytest.raises(LimitExceeded) as caught:
+        counters.admit(one, at=112.3)
+    told = too_many_a_minute(one, count=2, wait=47.7)
+    assert (str(told), told.detail, told.limit) == (str(caught.value), caught.value.detail, caught.value.limit)
+
+
 def test_a_result_may_carry_so_many_requests() -> None:
     three = rules(requests_per_result=3)
     check_result(three, requests=3)
@@ -120,12 +152,21 @@ def test_a_call_may_come_back_so_often() -> None:
         check_result(two, requests=1, round=3)
 
 
+def test_a_call_that_went_from_process_to_process_has_so_many_samples_in_all() -> None:
+    four = rules(samples_per_call=4)
+    for number in (1, 4, None):
+        check_result(four, requests=1, so_far=number)
+    with pytest.raises(LimitExceeded, match="Too many sampling requests in one call: at most 4 are taken") as caught:
+        check_result(four, requests=2, so_far=5)
+    assert caught.value.limit == "limits.samples_per_call"
+
+
 def test_unlimited_is_unlimited() -> None:
     keys = ("per_minute", "samples_per_call", "rounds_per_call", "requests_per_result", "concurrent")
     counters, free = Counters(), rules(**dict.fromkeys(keys, "unlimited"))
     for _ in range(200):
         counters.admit(free, at=0.0, call=1)
-    check_result(free, requests=10_000, round=10_000)
+    check_result(free, requests=10_000, round=10_000, so_far=10**6)
 
 
 def test_a_limit_that_is_lowered_holds_at_once() -> None:

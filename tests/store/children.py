@@ -62,10 +62,10 @@ def child(command: str, *arguments: str, module: str = "tests.store.processes") 
 
 
 @contextmanager
-def children(*lines: Sequence[str]) -> Iterator[list[Child]]:
+def children(*lines: Sequence[str], module: str = "tests.store.processes") -> Iterator[list[Child]]:
     """Several, all at their gates."""
     with ExitStack() as stack:
-        started = [stack.enter_context(child(*line)) for line in lines]
+        started = [stack.enter_context(child(*line, module=module)) for line in lines]
         for one in started:
             assert one.hear() == "ready"
         yield started

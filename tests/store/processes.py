@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.store.samples import NOON, intent
 from upcall.store import Amount, Decision, Exceeded, Limit, Rate, RateExceeded, Store, _rates, open_store
+from upcall.store._times import now
 
 LIMIT_KEY = "overall"
 RATE_KEY = "server:logs"
@@ -23,12 +24,12 @@ FAST = 60
 """Seconds of the stores' clock in one of ours, where a command says *fast*."""
 
 
-def _say(value: object) -> None:
+def say(value: object) -> None:
     print(json.dumps(value), flush=True)
 
 
-async def _gate() -> None:
-    _say("ready")
+async def gate() -> None:
+    say("ready")
     await asyncio.to_thread(sys.stdin.readline)
 
 
@@ -37,25 +38,25 @@ async def begin_forever(store: Store) -> None:
 
     async def one() -> None:
         while True:
-            _say(await store.begin(intent(request={"text": "x" * 500}, started_at=datetime.now(UTC))))
+            say(await store.begin(intent(request={"text": "x" * 500}, started_at=datetime.now(UTC))))
 
     await asyncio.gather(*(one() for _ in range(8)))
 
 
 async def reserve_all(store: Store, requests: str, tokens: str, limit: str) -> None:
     """Gate; then so many reservations at once, none settled before all were tried. Says how many were granted."""
-    await _gate()
+    await gate()
     limits = [Limit(key=LIMIT_KEY, window="ever", tokens=int(limit)), Limit(key="other", window="day", calls=10**6)]
     amount = Amount(tokens=int(tokens))
     tried = await asyncio.gather(*(store.reserve(limits, amount, 600) for _ in range(int(requests))))
     granted = [one for one in tried if not isinstance(one, Exceeded)]
     await asyncio.gather(*(store.settle(one, amount) for one in granted))
-    _say(len(granted))
+    say(len(granted))
 
 
 async def work(store: Store, requests: str, tokens: str, limit: str) -> None:
     """Gate; then so many calls at once, each of which uses less than it reserved or none of it. Says what was used."""
-    await _gate()
+    await gate()
     limits = [Limit(key=LIMIT_KEY, window="ever", tokens=int(limit))]
 
     async def one(number: int) -> int:
@@ -72,19 +73,19 @@ async def work(store: Store, requests: str, tokens: str, limit: str) -> None:
         await store.settle(reserved, Amount(tokens=actual))
         return actual
 
-    _say(sum(await asyncio.gather(*(one(number) for number in range(int(requests))))))
+    say(sum(await asyncio.gather(*(one(number) for number in range(int(requests))))))
 
 
 async def reserve_and_hang(store: Store, tokens: str, ttl: str) -> None:
     """Reserve, say so, and never settle."""
     reserved = await store.reserve([Limit(key=LIMIT_KEY, tokens=100)], Amount(tokens=int(tokens)), float(ttl))
     assert not isinstance(reserved, Exceeded)
-    await _gate()
+    await gate()
 
 
 async def admit_all(store: Store, requests: str, per_minute: str) -> None:
     """Gate; then so many requests at once, each by another way of admitting it. Says how many were let through."""
-    await _gate()
+    await gate()
     rate = Rate(key=RATE_KEY, per_minute=int(per_minute))
     limits = [Limit(key=LIMIT_KEY, calls=10**6)]
     ways: list[Callable[[], Awaitable[object]]] = [
@@ -100,14 +101,14 @@ async def admit_all(store: Store, requests: str, per_minute: str) -> None:
             return 0
         return 1
 
-    _say(sum(await asyncio.gather(*(one(number) for number in range(int(requests))))))
+    say(sum(await asyncio.gather(*(one(number) for number in range(int(requests))))))
 
 
 async def admit_for(store: Store, seconds: str, per_minute: str) -> None:
     """Fast. Gate; then one request after the other for so long, by the stores' clock, of which all are kept in the
     table. Says how many were let through."""
     vars(_rates)["_TIDY_EVERY"] = 10**9
-    await _gate()
+    await gate()
     rate = Rate(key=RATE_KEY, per_minute=int(per_minute))
     until, admitted = _fast_clock().timestamp() + float(seconds), 0
     while _fast_clock().timestamp() < until:
@@ -116,29 +117,29 @@ async def admit_for(store: Store, seconds: str, per_minute: str) -> None:
             admitted += 1
         except RateExceeded:
             continue
-    _say(admitted)
+    say(admitted)
 
 
 async def admit_forever(store: Store, per_minute: str) -> None:
     """Say each that was let through."""
     rate = Rate(key=RATE_KEY, per_minute=int(per_minute))
     while True:
-        _say(await store.begin(intent(started_at=datetime.now(UTC)), rate=rate))
+        say(await store.begin(intent(started_at=datetime.now(UTC)), rate=rate))
 
 
 async def decide(store: Store, question: str, version: str, who: str) -> None:
     """Gate; then try to decide. Says whether this one won."""
-    await _gate()
+    await gate()
     attempt = await store.decide(int(question), Decision(verdict="allow", by=who), int(version))
     assert attempt.standing.decision is not None
-    _say([attempt.won, attempt.standing.decision.by])
+    say([attempt.won, attempt.standing.decision.by])
 
 
 def hold(url: str, kind: str) -> None:
     """Gate while holding a lock of ``kind`` on the SQLite file."""
     connection = sqlite3.connect(url, isolation_level=None, timeout=10)
     connection.execute(f"BEGIN {kind}")
-    _say("ready")
+    say("ready")
     sys.stdin.readline()
     connection.execute("ROLLBACK")
     connection.close()
@@ -165,8 +166,8 @@ def main(command: str, url: str, *arguments: str) -> None:
     }
 
     async def run() -> None:
-        settings = {"clock": _fast_clock} if command == "admit_for" else {}
-        async with open_store(url, timeout=20, **settings) as store:
+        clock = _fast_clock if command == "admit_for" else now
+        async with open_store(url, timeout=20, clock=clock) as store:
             await commands[command](store, *arguments)
 
     asyncio.run(run())

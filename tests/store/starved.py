@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.store.processes import _say
+from tests.store.processes import say
 from tests.store.samples import intent
 from upcall.errors import StoreError
 from upcall.store import Amount, Limit, Reservation, Store, open_store
@@ -50,7 +50,7 @@ async def full(path: str) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (before, before))
         again, failed = await _tries(store, 5, 5_000)
         fits = await store.reserve(limits, Amount(calls=100), 60)
-    _say(
+    say(
         {
             "written": written,
             "errors": errors,
@@ -74,7 +74,7 @@ async def forbidden(path: str) -> None:
     try:
         await store.begin(intent())
     except StoreError as error:
-        _say([str(error), error.detail])
+        say([str(error), error.detail])
     await store.aclose()
 
 

@@ -44,6 +44,9 @@ class SamplingContext(msgspec.Struct, frozen=True, kw_only=True):
     """Sampling requests in the ``input_required`` result that this one came in (2026-07-28), as far as is known."""
     round: int | None = None
     """Which such result of its call that is, from 1; ``None`` when this side cannot tell."""
+    so_far: int | None = None
+    """Sampling requests of its call up to and with that result, whichever processes they came to; ``None`` when this
+    side cannot tell."""
     counted: bool = False
     """Whether limits have counted it: an earlier attempt of it ended with a question for the client."""
 

@@ -24,6 +24,7 @@ import anyio
 from upcall.errors import SamplingError
 from upcall.host.context import SamplingContext
 from upcall.host.engine import (
+    Admit,
     Arrival,
     Ask,
     Begin,
@@ -149,7 +150,7 @@ class Driver:
                     return Done(at=monotonic())
                 case Ask() | Recall() if self._people is not None:
                     return await self._people.perform(command, run)
-                case Begin() | Reserve() | Settle() | Release() if self._ledger is not None:
+                case Admit() | Begin() | Reserve() | Settle() | Release() if self._ledger is not None:
                     return await self._ledger.perform(command)
             detail = f"Nobody performs {type(command).__name__}."
         except Exception as bug:

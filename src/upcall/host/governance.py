@@ -39,15 +39,23 @@ class Governance:
         own: The model that the host was given, if any.
         timeout: Seconds from a request's arrival to its answer, ``None`` for no limit.
         has_store: Whether there is a store.
+        shared: Whether other processes may use it.
     """
 
     def __init__(
-        self, policy: Policy | PolicyFile, own: Model | None, *, timeout: float | None, has_store: bool
+        self,
+        policy: Policy | PolicyFile,
+        own: Model | None,
+        *,
+        timeout: float | None,
+        has_store: bool,
+        shared: bool = False,
     ) -> None:
         self._source = policy
         self._own = own
         self._timeout = timeout
         self._has_store = has_store
+        self._shared = shared
         self._counters = Counters()
         self.shelf = Shelf(own, self._load)
         self._policy = policy.current() if isinstance(policy, PolicyFile) else policy
@@ -87,6 +95,7 @@ class Governance:
             counters=self._counters,
             ttl=_ttl(rules, self._timeout),
             has_store=self._has_store,
+            shared=self._shared,
         )
 
     def candidates(self, server: str) -> list[str]:

@@ -107,6 +107,7 @@ class Host:
         call: str | int | None = None,
         batch: int | None = None,
         round: int | None = None,
+        so_far: int | None = None,
         counted: bool = False,
     ) -> Completion:
         """Answer one request.
@@ -120,6 +121,7 @@ class Host:
             call: What tells that request from others of the same server, for limits per call.
             batch: How many sampling requests came in the same ``input_required`` result (2026-07-28).
             round: Which such result of its call that was, from 1.
+            so_far: How many sampling requests of its call there were up to and with that result, in all processes.
             counted: Whether it came before, and was counted by limits on how many then.
 
         Raises:
@@ -138,6 +140,7 @@ class Host:
             call=call,
             batch=batch,
             round=round,
+            so_far=so_far,
             counted=counted,
         )
         return await self._answer(request, context, self._offered)

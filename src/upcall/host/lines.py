@@ -58,6 +58,7 @@ def governed(
     counters: Counters,
     ttl: float,
     has_store: bool,
+    shared: bool = False,
 ) -> Line:
     """What the policy demands for one server.
 
@@ -69,6 +70,7 @@ def governed(
         counters: The host's, for all servers.
         ttl: Seconds that a reservation holds without anybody settling it.
         has_store: Whether there is a record to begin. Without one, budgets refuse.
+        shared: Whether other processes may use that store, and so count with this one.
     """
     from upcall.host.engine.asking import asking, recalling
     from upcall.host.engine.choosing import choosing
@@ -84,7 +86,7 @@ def governed(
     return Line(
         (
             validity,
-            limits(rules, counters),
+            limits(rules, counters, shared=shared),
             policy(rules),
             scanning(rules),
             choosing(rules, candidates, families),

@@ -76,7 +76,9 @@ class Office:
         from upcall.host.approval import Remembering
         from upcall.host.governance import Governance
 
-        self._governance = Governance(policy, own, timeout=timeout, has_store=store is not None)
+        has_store = store is not None
+        shared = store is not None and store.shared
+        self._governance = Governance(policy, own, timeout=timeout, has_store=has_store, shared=shared)
         self._line_for = self._governance.line
         self.shelf = self._governance.shelf
         approver = _approver(approve) if approve is not None else _named(self._governance.policy, store)

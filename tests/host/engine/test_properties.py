@@ -23,6 +23,7 @@ from upcall.host.approval import Answer
 from upcall.host.choosing import Candidate, builtin_families
 from upcall.host.context import SamplingContext
 from upcall.host.engine import (
+    Admit,
     Answered,
     Arrival,
     Ask,
@@ -35,6 +36,7 @@ from upcall.host.engine import (
     Done,
     Event,
     Failed,
+    Limited,
     Recall,
     Recalled,
     Record,
@@ -93,6 +95,9 @@ EXCEEDED = Exceeded(
 )
 
 
+FULL = Limited(at=11.0, count=60, retry_after=3.5)
+
+
 def _attempted(error: SamplingError, attempts: int) -> SamplingError:
     error.attempts = attempts
     return error
@@ -105,11 +110,17 @@ def _outcomes(command: Command) -> list[Event]:
             return [Recalled(at=11.0, answer=said) for said in (None, None, None, YES, NO, SAID[3])]
         case Reserve():
             granted = reservation(command.amount.tokens, command.amount.micro_usd)
-            return [Reserved(at=11.0, outcome=outcome) for outcome in (granted, granted, granted, EXCEEDED)]
+            told: list[Event] = [
+                Reserved(at=11.0, outcome=outcome) for outcome in (granted, granted, granted, EXCEEDED)
+            ]
+            return told if command.rate is None else [*told, FULL]
+        case Admit():
+            return [Done(at=11.0), Done(at=11.0), FULL]
         case Ask():
             return [Answered(at=11.0, answer=said) for said in SAID]
         case Begin():
-            return [Begun(at=11.0, record=7)]
+            begun = Begun(at=11.0, record=7)
+            return [begun] if command.rate is None else [begun, begun, FULL]
         case Call():
             failures = [
                 (RateLimited("x"), 1),
@@ -126,7 +137,7 @@ def _outcomes(command: Command) -> list[Event]:
             return [Done(at=13.0)]
 
 
-CAN_FAIL = (Recall, Reserve, Ask, Begin)
+CAN_FAIL = (Recall, Reserve, Admit, Ask, Begin)
 
 
 class _Story:
@@ -142,6 +153,7 @@ class _Story:
             counters=Counters(),
             ttl=60.0,
             has_store=True,
+            shared=True,
         )
         context = SamplingContext(server="logs")
         arrival = Arrival(params=request, context=context, declared=WITH_TOOLS, started_at=NOON, at=10.0)
@@ -202,6 +214,16 @@ def test_whatever_happens_there_is_one_record_and_nothing_is_left_open(
     granted = [event for _, event in story.of(Reserve) if isinstance(event, Reserved) and event.outcome is not EXCEEDED]
     ended = story.of(Settle, Release)
     assert len(granted) == len(ended), "what was reserved is settled or released, once"
+
+    counted = [number for number, (command, _) in enumerate(story.told) if getattr(command, "rate", None) is not None]
+    assert len(counted) <= 1, "it is counted once"
+    for number, (command, event) in enumerate(story.told):
+        if isinstance(command, Ask | Call):
+            assert counted, "nobody is asked for an answer before it is counted"
+            assert counted[0] < number
+        if isinstance(event, Limited):
+            assert entry.outcome == "limit_exceeded"
+            assert not story.of(Ask, Call, Settle, Release)
 
     calls = story.of(Call)
     assert len(calls) <= 1

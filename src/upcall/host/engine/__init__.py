@@ -37,7 +37,7 @@ Only what every line needs is offered here; the other stages are loaded by who u
 
 from upcall.host.engine.answering import answering
 from upcall.host.engine.calling import calling
-from upcall.host.engine.commands import Ask, Begin, Call, Command, Recall, Record, Release, Reserve, Settle
+from upcall.host.engine.commands import Admit, Ask, Begin, Call, Command, Recall, Record, Release, Reserve, Settle
 from upcall.host.engine.events import (
     Answered,
     Begun,
@@ -46,6 +46,7 @@ from upcall.host.engine.events import (
     Done,
     Event,
     Failed,
+    Limited,
     Recalled,
     Reserved,
 )
@@ -55,6 +56,7 @@ from upcall.host.engine.stage import Edited, Rest, Stage, Steps, Withdrawn, perf
 from upcall.host.engine.validity import validity
 
 __all__ = [
+    "Admit",
     "Answered",
     "Arrival",
     "Ask",
@@ -70,6 +72,7 @@ __all__ = [
     "Exchange",
     "Failed",
     "Keep",
+    "Limited",
     "Recall",
     "Recalled",
     "Record",

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from upcall.errors import SamplingRefused
 from upcall.host.approval import NOBODY, Question
-from upcall.host.engine.commands import Ask, Recall
+from upcall.host.engine.commands import Admit, Ask, Recall
 from upcall.host.engine.estimating import estimated
-from upcall.host.engine.events import Answered, Recalled
+from upcall.host.engine.events import Answered, Done, Recalled
 from upcall.host.engine.exchange import Exchange
 from upcall.host.engine.stage import Edited, Rest, Stage, Steps, perform
 from upcall.host.records import Ruling
@@ -40,7 +40,8 @@ def recalling(rules: Rules) -> Stage:
 
 
 def asking(rules: Rules, prices: Overrides | None) -> Stage:
-    """A stage that asks a person where that is due. Without a decision there is no answer.
+    """A stage that asks a person where that is due. Without a decision there is no answer. Nobody is asked about a
+    request that is one too many: it is counted first.
 
     A request that the person has changed goes the whole way again, since it has to keep every rule as any other, but is
     not asked about again.
@@ -51,6 +52,8 @@ def asking(rules: Rules, prices: Overrides | None) -> Stage:
             approve(exchange, exchange.answer)
         elif exchange.due is not None:
             estimated(exchange, prices)
+            if (rate := exchange.take_rate()) is not None:
+                yield from perform(exchange, Admit(rate=rate), Done)
             answer = (yield from perform(exchange, Ask(question=_question(exchange, rules)), Answered)).answer
             if not answer.approved:
                 raise refusal(exchange, answer, "request", rules.remedy("decision", "change"))

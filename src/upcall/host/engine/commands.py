@@ -14,9 +14,9 @@ from upcall.wire import SamplingRequest
 
 if TYPE_CHECKING:
     from upcall.host.approval import Question
-    from upcall.store import Amount, Limit, RecordId, Reservation
+    from upcall.store import Amount, Limit, Rate, RecordId, Reservation
 
-__all__ = ["Ask", "Begin", "Call", "Command", "Recall", "Record", "Release", "Reserve", "Settle"]
+__all__ = ["Admit", "Ask", "Begin", "Call", "Command", "Recall", "Record", "Release", "Reserve", "Settle"]
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,10 +40,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The record that was begun; ``None`` when none was."""
 
 
+class Admit(msgspec.Struct, frozen=True, kw_only=True):
+    """Count the request under its server's rate, in all processes that share the store. Answered by `Done`, or by
+    `Limited` when there is no room."""
+
+    rate: Rate
+
+
 class Begin(msgspec.Struct, frozen=True, kw_only=True):
     """Write down what is about to be done. Answered by `Begun` once it would survive the process."""
 
     entry: Entry
+    rate: Rate | None = None
+    """`Admit` it with the same write, or do neither."""
 
 
 class Reserve(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +62,8 @@ class Reserve(msgspec.Struct, frozen=True, kw_only=True):
     amount: Amount
     ttl: float
     """Seconds after which it lapses, should nobody settle or release it."""
+    rate: Rate | None = None
+    """`Admit` it with the same write; without room there, nothing is set aside."""
 
 
 class Settle(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,4 +91,4 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     question: Question
 
 
-Command: TypeAlias = Call | Record | Begin | Reserve | Settle | Release | Recall | Ask
+Command: TypeAlias = Call | Record | Admit | Begin | Reserve | Settle | Release | Recall | Ask

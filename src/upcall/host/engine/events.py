@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from upcall.host.approval import Answer
     from upcall.store import Exceeded, RecordId, Reservation
 
-__all__ = ["Answered", "Begun", "Cancelled", "Completed", "Done", "Event", "Failed", "Recalled", "Reserved"]
+__all__ = ["Answered", "Begun", "Cancelled", "Completed", "Done", "Event", "Failed", "Limited", "Recalled", "Reserved"]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +43,15 @@ class Reserved(Event, frozen=True, kw_only=True):
     """How a `Reserve` went."""
 
     outcome: Reservation | Exceeded
+
+
+class Limited(Event, frozen=True, kw_only=True):
+    """The rate that an `Admit`, a `Begin` or a `Reserve` came with has no room. Nothing was counted or written."""
+
+    count: int
+    """Requests of the last minute."""
+    retry_after: float
+    """Seconds until there is room."""
 
 
 class Recalled(Event, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from upcall.host.records import Ruling
     from upcall.host.scanning import Flag
     from upcall.models.prices import Cost, Estimate
-    from upcall.store import RecordId, Reservation
+    from upcall.store import Rate, RecordId, Reservation
 
 __all__ = ["Arrival", "Exchange", "Keep"]
 
@@ -50,7 +50,8 @@ class Exchange:
 
     Invariants: ``request`` can be read once the validity stage is through, and is from then on what the model
     sees; ``completion`` can be read once a model has answered; ``adjustments`` only grows; ``at`` is the time of
-    the last event; ``reservation`` is there exactly as long as something is set aside and not yet settled or released.
+    the last event; ``reservation`` is there exactly as long as something is set aside and not yet settled or released;
+    ``rate`` is taken once, by the first command that writes to the store.
     """
 
     def __init__(self, arrival: Arrival, keep: Keep | None = None) -> None:
@@ -72,6 +73,8 @@ class Exchange:
         """Who answers in its place."""
         self.estimate: Estimate | None = None
         """The most that the call can take, where somebody has to know."""
+        self.rate: Rate | None = None
+        """What the request has still to be counted under, where processes count together."""
         self.reservation: Reservation | None = None
         self.record: RecordId | None = None
         """The record that was begun."""
@@ -108,6 +111,11 @@ class Exchange:
     @completion.setter
     def completion(self, completion: Completion) -> None:
         self._completion = completion
+
+    def take_rate(self) -> Rate | None:
+        """What is still to be counted under; whoever takes it gives it to the store."""
+        rate, self.rate = self.rate, None
+        return rate
 
     def note(self, adjustment: Adjustment) -> None:
         """Add an adjustment, unless it is there: an edited request goes the same way twice."""

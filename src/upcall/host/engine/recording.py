@@ -14,7 +14,10 @@ __all__ = ["recording"]
 
 
 def recording(exchange: Exchange, rest: Rest) -> Steps[None]:
-    """Go on once the record of this request would survive the process; without a record, nothing is called."""
+    """Go on once the record of this request would survive the process; without a record, nothing is called.
+
+    What is still to be counted under a rate is counted with the same write, which costs nobody a wait.
+    """
     entry = msgspec.structs.replace(exchange.entry(STARTED), model_asked=exchange.chosen)
-    exchange.record = (yield from perform(exchange, Begin(entry=entry), Begun)).record
+    exchange.record = (yield from perform(exchange, Begin(entry=entry, rate=exchange.take_rate()), Begun)).record
     yield from rest()

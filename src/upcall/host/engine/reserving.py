@@ -55,6 +55,7 @@ def reserving(rules: Rules, prices: Overrides | None, *, ttl: float) -> Stage:
             limits=tuple(dict.fromkeys(account.limit for account in accounts)),
             amount=_amount(exchange, accounts, prices),
             ttl=ttl,
+            rate=exchange.take_rate(),
         )
         outcome = (yield from perform(exchange, command, Reserved)).outcome
         if isinstance(outcome, Exceeded):

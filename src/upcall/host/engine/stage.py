@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator
 from typing import TypeAlias, TypeVar
 
 from upcall.host.engine.commands import Command
-from upcall.host.engine.events import Cancelled, Event, Failed
+from upcall.host.engine.events import Cancelled, Event, Failed, Limited
 from upcall.host.engine.exchange import Exchange
 
-__all__ = ["Edited", "Rest", "Stage", "Steps", "Withdrawn", "perform"]
+__all__ = ["Crowded", "Edited", "Rest", "Stage", "Steps", "Withdrawn", "perform"]
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
@@ -41,12 +41,22 @@ class Edited(Exception):  # control flow as well
     """A person has changed the request, which goes the whole way again. Runs through the stages as `Withdrawn` does."""
 
 
+class Crowded(Exception):  # and this
+    """Too many within a minute. Runs back to the stage that named the rate, which knows what to say."""
+
+    def __init__(self, event: Limited) -> None:
+        super().__init__()
+        self.count = event.count
+        self.retry_after = event.retry_after
+
+
 def perform(exchange: Exchange, command: Command, expected: type[E]) -> Steps[E]:
     """Have ``command`` performed and return its event.
 
     Raises:
         SamplingError: The command failed.
         Withdrawn: The request was cancelled meanwhile.
+        Crowded: The command came with a rate that has no room.
     """
     event = yield command
     exchange.at = event.at
@@ -54,6 +64,8 @@ def perform(exchange: Exchange, command: Command, expected: type[E]) -> Steps[E]
         raise event.error
     if isinstance(event, Cancelled):
         raise Withdrawn(event.attempts)
+    if isinstance(event, Limited):
+        raise Crowded(event)
     if not isinstance(event, expected):
         raise TypeError(f"{type(command).__name__} was answered by {type(event).__name__}.")
     return event

@@ -6,6 +6,10 @@ belongs to. A tool call is *open* from the first request that names it until not
 so needs that many more calls of its clients, each of which is held to the limit itself. How many requests run at one
 time is the matter of whoever calls the models.
 
+Where several processes share a store, they count the minutes together there (`upcall.store.Rate`), and one that has no
+room there is *taken back* here: it has counted nowhere. Tool calls are counted here, and by whoever carries one from
+process to process.
+
 Invariants: what is refused has counted nowhere, and opens no call; memory is bounded by the limits, `REMEMBERED` and
 the number of servers; no server can have the calls of another forgotten.
 """
@@ -15,6 +19,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Hashable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from upcall.errors import LimitExceeded
@@ -22,7 +27,7 @@ from upcall.errors import LimitExceeded
 if TYPE_CHECKING:
     from upcall.host.policy import Rules
 
-__all__ = ["FORGOTTEN", "MINUTE", "REMEMBERED", "Counters", "check_result"]
+__all__ = ["FORGOTTEN", "MINUTE", "REMEMBERED", "Counters", "check_result", "too_many_a_minute"]
 
 MINUTE = 60.0
 """Seconds that ``per_minute`` looks back."""
@@ -30,6 +35,7 @@ FORGOTTEN = 3600.0
 """Seconds without a request, after which a tool call is taken to be over."""
 REMEMBERED = 10_000
 """Open calls of one server, at most."""
+_IN_A_CALL = "sampling requests in one call"
 
 
 class _Call:
@@ -60,7 +66,7 @@ class Counters:
         """
         counted = self._call(rules.server, call, at)
         if counted is not None:
-            _check(rules, "samples_per_call", counted.samples + 1, "sampling requests in one call")
+            _check(rules, "samples_per_call", counted.samples + 1, _IN_A_CALL)
         recent = self._recent.setdefault(rules.server, deque())
         while recent and recent[0] <= at - MINUTE:
             recent.popleft()
@@ -68,8 +74,7 @@ class Counters:
         if most is not None and len(recent) >= most:
             # Room comes once so many have grown old that fewer than ``most`` are left.
             wait = recent[len(recent) - most] + MINUTE - at
-            hint = f"Try again in {math.ceil(wait)} seconds."
-            _check(rules, "per_minute", len(recent) + 1, "sampling requests within a minute", hint)
+            raise too_many_a_minute(rules, count=len(recent) + 1, wait=wait)
         if most is None:
             recent.clear()
         else:
@@ -80,6 +85,14 @@ class Counters:
             calls[call] = counted
             if len(calls) > REMEMBERED:
                 del calls[next(iter(calls))]
+
+    def take_back(self, rules: Rules, *, at: float, call: Hashable | None = None) -> None:
+        """A request that was admitted has been refused by a limit after all; the arguments are those of `admit`."""
+        with suppress(KeyError, ValueError):  # forgotten meanwhile
+            self._recent[rules.server].remove(at)
+        counted = self._calls[rules.server].get(call)
+        if counted is not None:
+            counted.samples -= 1
 
     def _call(self, server: str, call: Hashable | None, at: float) -> _Call | None:
         calls = self._calls.setdefault(server, {})
@@ -96,27 +109,46 @@ class Counters:
         return counted
 
 
-def check_result(rules: Rules, *, requests: int, round: int | None = None) -> None:
+def too_many_a_minute(rules: Rules, *, count: int, wait: float) -> LimitExceeded:
+    """The refusal of a request that is one too many.
+
+    Args:
+        rules: Of the server that asks.
+        count: Requests of the last minute, with this one.
+        wait: Seconds until there is room.
+    """
+    hint = f"Try again in {math.ceil(wait)} seconds."
+    return _exceeded(rules, "per_minute", count, "sampling requests within a minute", hint)
+
+
+def check_result(rules: Rules, *, requests: int, round: int | None = None, so_far: int | None = None) -> None:
     """Hold one ``input_required`` result to the limits.
 
     Args:
         rules: Of the server that asks.
         requests: Sampling requests in the result.
         round: Which result of its call it is, from 1; ``None`` when this side cannot tell.
+        so_far: Sampling requests in its call up to and with this result; ``None`` when this side cannot tell.
 
     Raises:
-        LimitExceeded: ``requests_per_result`` or ``rounds_per_call``.
+        LimitExceeded: ``requests_per_result``, ``rounds_per_call`` or ``samples_per_call``.
     """
     _check(rules, "requests_per_result", requests, "sampling requests in one result")
     if round is not None:
         _check(rules, "rounds_per_call", round, "rounds of sampling in one call")
+    if so_far is not None:
+        _check(rules, "samples_per_call", so_far, _IN_A_CALL)
 
 
-def _check(rules: Rules, key: str, count: int, what: str, hint: str = "") -> None:
+def _check(rules: Rules, key: str, count: int, what: str) -> None:
     most: int | None = getattr(rules.limits, key)
-    if most is None or count <= most:
-        return
+    if most is not None and count > most:
+        raise _exceeded(rules, key, count, what)
+
+
+def _exceeded(rules: Rules, key: str, count: int, what: str, hint: str = "") -> LimitExceeded:
+    most: int = getattr(rules.limits, key)
     detail = f"limits.{key} of {rules.server}: {count} {what}, allowed: {most}. {rules.remedy(f'limits.{key}')}"
-    raise LimitExceeded(
+    return LimitExceeded(
         f"Too many {what}: at most {most:,} are taken.", limit=f"limits.{key}", hint=hint, detail=detail
     )

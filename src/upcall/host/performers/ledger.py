@@ -1,11 +1,11 @@
-"""`Ledger`: begins and ends records, reserves and settles budgets.
+"""`Ledger`: begins and ends records, reserves and settles budgets, counts what comes within a minute.
 
-Two kinds of commands. What has to be there *before* something is done (`Begin`, `Reserve`) fails when the store does,
-and then nothing is done: without a record there is no call. What is written *afterwards* (`Record`, `Settle`,
-`Release`) never stands in the way: the money is spent, and the intent has been on record all along. So an answer goes
-out although its outcome could not be written yet. It is tried again in the background (`Backlog`); until it succeeds
-the record counts as started, and a budget has the whole reservation counted, until that lapses. While a request runs,
-its reservation is renewed (`Renewals`), however long a model takes.
+Two kinds of commands. What has to be there *before* something is done (`Begin`, `Reserve`, `Admit`) fails when the
+store does, and then nothing is done: without a record there is no call. What is written *afterwards* (`Record`,
+`Settle`, `Release`) never stands in the way: the money is spent, and the intent has been on record all along. So an
+answer goes out although its outcome could not be written yet. It is tried again in the background (`Backlog`); until it
+succeeds the record counts as started, and a budget has the whole reservation counted, until that lapses. While a
+request runs, its reservation is renewed (`Renewals`), however long a model takes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from upcall.errors import SamplingError, StoreError
-from upcall.host.engine import Begin, Begun, Done, Event, Failed, Release, Reserve, Reserved, Settle
+from upcall.host.engine import Admit, Begin, Begun, Done, Event, Failed, Limited, Release, Reserve, Reserved, Settle
 from upcall.host.performers.backlog import Backlog
 from upcall.host.performers.renewals import Renewals
 
@@ -44,19 +44,23 @@ class Ledger:
         self._backlog = Backlog()
         self._renewals = Renewals(store)
 
-    async def perform(self, command: Begin | Reserve | Settle | Release) -> Event:
+    async def perform(self, command: Admit | Begin | Reserve | Settle | Release) -> Event:
         """Do it, and say how it went."""
+        from upcall.store import RateExceeded
+
         try:
             match command:
-                case Begin(entry=entry):
+                case Admit(rate=rate):
+                    await self._store.admit(rate)
+                case Begin(entry=entry, rate=rate):
                     from upcall.host.filing import intent_of
 
-                    record = await self._store.begin(intent_of(entry, lease=LEASE))
+                    record = await self._store.begin(intent_of(entry, lease=LEASE), rate=rate)
                     return Begun(at=monotonic(), record=record)
                 case Reserve():
                     from upcall.store import Reservation
 
-                    outcome = await self._store.reserve(command.limits, command.amount, command.ttl)
+                    outcome = await self._store.reserve(command.limits, command.amount, command.ttl, rate=command.rate)
                     if isinstance(outcome, Reservation):
                         self._renewals.hold(outcome, command.ttl)
                     return Reserved(at=monotonic(), outcome=outcome)
@@ -67,6 +71,8 @@ class Ledger:
                 case Release(reservation=reservation):
                     self._renewals.let_go(reservation)
                     await self._backlog.do("The release of a budget", lambda: self._store.release(reservation))
+        except RateExceeded as exceeded:
+            return Limited(at=monotonic(), count=exceeded.count, retry_after=exceeded.retry_after)
         except StoreError as error:
             _log.error("The record of this host fails: %s %s", error, error.detail)
             closed = SamplingError("The answering side cannot keep its record.", detail=f"{error} {error.detail}")
