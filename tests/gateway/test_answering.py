@@ -82,6 +82,12 @@ async def test_the_limits_of_a_call_hold_over_its_requests() -> None:
         assert "sampling requests in one result" in why(batch)
 
 
+async def test_the_limits_of_a_call_hold_for_what_other_processes_have_answered_of_it() -> None:
+    async with gateway(f"{ALLOW}limits.samples_per_call = 3\n") as desk:
+        assert isinstance(await desk.answering.answer(modern(so_far=3, round=3)), Answered)
+        assert "sampling requests in one call: at most 3" in why(await desk.answering.answer(modern(so_far=4, round=4)))
+
+
 @pytest.mark.parametrize("params", [b"{}", b"[]", b'{"messages": 1, "maxTokens": "x"}', b"\xff", b"{", b"[" * 5000])
 async def test_what_is_no_request_is_refused(params: bytes) -> None:
     async with gateway(ALLOW) as desk:

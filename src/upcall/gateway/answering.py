@@ -156,6 +156,7 @@ class Answering:
                     call=sample.call or None,
                     batch=sample.batch,
                     round=sample.round,
+                    so_far=sample.so_far,
                     counted=self._shared.came_back(sample),
                 )
         except SamplingRefused as error:

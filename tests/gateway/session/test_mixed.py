@@ -59,6 +59,28 @@ def test_the_rest_goes_to_the_client_and_everything_back_to_the_server() -> None
     assert only(replica.session.from_server(done), ToClient).frame is done
 
 
+def test_the_samplings_of_a_call_are_counted_on_by_whoever_goes_on_with_it() -> None:
+    talk = Talk()
+    talk.client(call(1))
+    asked = samples(talk.server(required(1, a=SAMPLING, b=SAMPLING, f=FORM)))
+    assert [one.so_far for one in asked] == [2, 2]
+    talk.answer(asked[0])
+    result = to_client(talk.answer(asked[1]))["result"]
+    replica = Talk()
+    again = to_server(replica.client(returned(result)))
+    asked = samples(replica.server(required(again["id"], a=SAMPLING, b=SAMPLING, c=SAMPLING)))
+    assert [(one.so_far, one.round) for one in asked] == [(5, 2)] * 3
+
+
+def test_a_sampling_that_comes_back_with_its_question_is_counted_once() -> None:
+    talk = Talk()
+    talk.client(call(1, _meta=meta(elicitation={})))
+    first = sample(talk.server(required(1, k=SAMPLING)))
+    result = to_client(talk.defer(first))["result"]
+    again = sample(Talk().client(returned(result, _meta=meta(elicitation={}))))
+    assert (first.so_far, again.so_far) == (1, 1)
+
+
 def test_a_server_without_state_gets_none_back() -> None:
     talk = Talk()
     talk.client(call(1))

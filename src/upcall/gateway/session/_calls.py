@@ -59,6 +59,8 @@ class Call(msgspec.Struct, eq=False):
     label: str = ""
     round: int = 0
     """Results of it so far that asked for sampling (modern)."""
+    samples: int = 0
+    """Samplings that these asked for."""
     current: Round | None = None
     """What is being answered, while it is held."""
     fresh: bool = True

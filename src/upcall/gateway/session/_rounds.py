@@ -164,6 +164,7 @@ class Rounds:
         call.upstream, call.fresh, call.current = None, False, asked
         if asked.samples:
             call.round += 1
+            call.samples += len(asked.samples)
         call.label = call.label or self._names.call()
         return self._run(call, asked)
 
@@ -172,7 +173,7 @@ class Rounds:
         for key, question in kept.asked.items():
             if key in responses:
                 given[question] = bytes(responses.pop(key))
-        call.label, call.round, call.upstream = kept.call, kept.round, None
+        call.label, call.round, call.samples, call.upstream = kept.call, kept.round, kept.samples, None
         state = None if kept.state is UNSET else kept.state
         answers = {**responses, **kept.answers}
         asked = Round(None, state, kept.pending, {}, kept.batch, answers=answers, given=given)
@@ -201,6 +202,7 @@ class Rounds:
                     arguments=arguments,
                     batch=asked.batch,
                     round=call.round,
+                    so_far=call.samples,
                     asks="deferred" if call.deferrable else "no",
                     given=dict(asked.given),
                     trace=trace,
@@ -252,6 +254,7 @@ class Rounds:
             answers=asked.answers,
             pending=asked.samples,
             batch=asked.batch,
+            samples=call.samples,
             asked=keys,
             given={key: Raw(result) for key, result in asked.given.items()} if asked.samples else {},
         )

@@ -29,6 +29,8 @@ class Kept(msgspec.Struct, omit_defaults=True):
     """Params of samplings that are not, by the server's key."""
     batch: int = 0
     """How many samplings came in that round."""
+    samples: int = 0
+    """How many samplings there were up to and with that round."""
     asked: dict[str, str] = {}
     """What the client is asked for us: its key there → the question's own key."""
     given: dict[str, Raw] = {}

@@ -86,6 +86,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """How many came in the same result (2026-07-28)."""
     round: int | None
     """Which such result of the call that was, from 1 (2026-07-28)."""
+    so_far: int | None = None
+    """Samplings of the call up to and with that result, whichever processes they came to (2026-07-28)."""
     asks: Literal["inline", "deferred", "no"]
     """Whether the client can be asked for a person's decision by elicitation: at once, by `Session.elicit` (legacy);
     by ending this attempt with `Deferred` and being started again with the answer (2026-07-28); or not at all."""
