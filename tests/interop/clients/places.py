@@ -31,6 +31,7 @@ ASK = f'[default]\ndecision = "ask"\nmodel = "{MODEL}"\n'
 DENY = '[default]\ndecision = "deny"\n'
 
 _SECONDS = 120
+_LOOK_SECONDS = 0.2
 _CACHES = "Library/Caches" if sys.platform == "darwin" else ".cache"
 
 
@@ -74,8 +75,18 @@ class Scene:
     async def records(self) -> list[dict[str, Any]]:
         """What the record has, oldest first."""
         ended = await self.upcall("log", "export")
+        if "Nothing is recorded yet" in ended.err:
+            return []
         assert ended.code == 0, ended.err
         return [json.loads(line) for line in ended.out.splitlines()]
+
+    async def question(self) -> str:
+        """The number of a question that waits in the store, once one does."""
+        with anyio.fail_after(_SECONDS):
+            # What it waits for happens in another process.
+            while not (waiting := json.loads((await self.upcall("pending", "--json")).out or "[]")):  # noqa: ASYNC110
+                await anyio.sleep(_LOOK_SECONDS)
+        return str(waiting[0]["id"])
 
     def processes(self) -> list[str]:
         """The command lines of all processes that run with this home folder."""
