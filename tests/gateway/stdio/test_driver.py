@@ -143,6 +143,16 @@ async def test_the_whole_group_of_a_server_is_ended(monkeypatch: pytest.MonkeyPa
         await until(lambda: not is_running(grandchild))
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system's terminals send no SIGHUP")
+async def test_a_server_ends_with_the_terminal_that_closes() -> None:
+    # It is in a group of its own, so the terminal's signal does not reach it.
+    async with connected(child_of("print('ready', flush=True); import time; time.sleep(60)")) as client:
+        assert await client.line() == b"ready"
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert await client.ended() == 128 + signal.SIGTERM
+        assert not is_running(client.child.pid)
+
+
 async def test_a_client_that_takes_nothing_more_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driving, "PATIENCE", 0.2)
     chatter = "import time\nfor n in range(10000): print(n, flush=True); time.sleep(0.01)"

@@ -1,4 +1,4 @@
-"""Client applications that are left while they work: started as from a terminal, so that Ctrl-C reaches what it would."""
+"""Client applications that are stopped while they work: started as by a terminal, whose signals go to a whole group."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import anyio
 from anyio.abc import Process
 
 from tests.interop.clients.places import Scene
+from tests.waiting import until
 
 __all__ = ["alone", "ended", "hit", "running"]
 
 _SECONDS = 30
-_LOOK_SECONDS = 0.05
 
 
 @asynccontextmanager
@@ -52,7 +52,6 @@ async def ended(process: Process) -> int:
 
 async def alone(scene: Scene) -> None:
     """Return once no process of the scene is left; fails with what is left after half a minute."""
-    with anyio.move_on_after(_SECONDS):
-        while scene.processes():
-            await anyio.sleep(_LOOK_SECONDS)
+    with suppress(TimeoutError):
+        await until(lambda: not scene.processes(), _SECONDS)
     assert scene.processes() == []

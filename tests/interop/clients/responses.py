@@ -30,9 +30,7 @@ class Responses:
         if not results:
             return Turn(tuple(tools))
         said = results[-1]
-        return Turn(
-            tuple(tools), said if isinstance(said, str) else "\n".join(block.get("text", "") for block in said)
-        )
+        return Turn(tuple(tools), said if isinstance(said, str) else "\n".join(block.get("text", "") for block in said))
 
     def call(self, body: Any, tool: str, arguments: dict[str, Any]) -> web.Response:
         namespace, _, name = tool.rpartition(".")
@@ -44,7 +42,7 @@ class Responses:
 
 
 def _response(item: dict[str, Any]) -> web.Response:
-    events = [
+    events: list[dict[str, Any]] = [
         {"type": "response.created", "response": {"id": "resp_1"}},
         {"type": "response.output_item.done", "output_index": 0, "item": {"id": "item_1", **item}},
         {"type": "response.completed", "response": {"id": "resp_1", "usage": _USAGE}},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from pathlib import Path
 
 import anyio
 import pytest
@@ -130,7 +129,7 @@ async def test_a_call_that_it_gives_up_stops_the_model(scene: Scene, codex: Code
     assert record["outcome"] == "cancelled"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 async def test_when_it_is_stopped_during_a_call_nothing_is_left(scene: Scene, codex: Codex, number: int) -> None:
     async with Facade(Misbehave.HANG) as model, codex.calling(TOOL, ARGUMENTS) as endpoint:
         scene.policy(ALLOW.replace(MODEL, f"openai/any@{model.url}/v1"))

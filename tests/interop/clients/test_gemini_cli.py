@@ -135,7 +135,7 @@ async def test_a_call_that_it_gives_up_stops_the_model(scene: Scene, gemini: Gem
     assert record["outcome"] == "cancelled"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 async def test_when_it_is_stopped_during_a_call_nothing_is_left(scene: Scene, gemini: Gemini, number: int) -> None:
     async with Facade(Misbehave.HANG) as model, gemini.calling(TOOL, ARGUMENTS) as endpoint:
         scene.policy(ALLOW.replace(MODEL, f"openai/any@{model.url}/v1"))

@@ -179,7 +179,10 @@ class StdioDriver:
             else:
                 self._child.terminate()
 
-        numbers = (signal.SIGTERM, signal.SIGINT)
+        numbers = [signal.SIGTERM, signal.SIGINT]
+        hangup = getattr(signal, "SIGHUP", None)  # a terminal closes: its signal comes to us, not to the child's group
+        if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # as under nohup
+            numbers.append(hangup)
         before = {number: signal.getsignal(number) for number in numbers}
         for number in numbers:
             try:
