@@ -11,7 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.samples import NOON, Clock, intent
-from upcall.store import Amount, Exceeded, Limit, Rate, RateExceeded, Reservation, Store, _rates, open_store
+from upcall.store import (
+    Amount,
+    Exceeded,
+    Intent,
+    Limit,
+    Rate,
+    RateExceeded,
+    Reservation,
+    Store,
+    _rates,
+    _records,
+    open_store,
+)
 from upcall.store._dialect import for_postgres
 from upcall.store._sqlite import SqliteBackend
 
@@ -62,6 +74,45 @@ async def test_one_that_is_lowered_or_raised_holds_at_once(store: Store, clock: 
     assert (caught.value.count, caught.value.retry_after) == (5, 58.0)
     assert await admitted(store, rate(6))
     assert not await admitted(store, rate(6))
+
+
+async def test_those_that_come_together_are_counted_one_by_one(store: Store, clock: Clock) -> None:
+    await store.admit(rate(100))
+    clock.tick(20)
+    for most, let_in in ((31, 30), (30, 0), (41, 10)):
+        together = await asyncio.gather(*(admitted(store, rate(most)) for _ in range(60)))
+        assert sum(together) == let_in
+    alone = await asyncio.gather(*(admitted(store, rate(number, "b")) for number in (1, 3, 2, 1, 3, 3, 3)))
+    assert alone == [True, True, False, False, True, False, False]
+    with pytest.raises(RateExceeded) as caught:
+        await store.admit(rate(41))
+    assert (caught.value.count, caught.value.retry_after) == (41, 40.0)
+    clock.tick(40)
+    assert await admitted(store, rate(41))
+    with pytest.raises(RateExceeded) as caught:
+        await store.admit(rate(41))
+    assert (caught.value.count, caught.value.retry_after) == (41, pytest.approx(20.0, abs=1e-3))
+    clock.tick(20.1)
+    assert sum(await asyncio.gather(*(admitted(store, rate(41)) for _ in range(60)))) == 40
+
+
+async def test_one_that_fails_beside_others_takes_none_of_them_along(store: Store, monkeypatch: Any) -> None:
+    begin = _records.begin
+
+    def faulty(session: Any, given: Intent, key: str | None = None) -> int:
+        if given.name == "broken":
+            raise ValueError("a bug")
+        return begin(session, given, key)
+
+    monkeypatch.setattr(_records, "begin", faulty)
+    names = ["a", "b", "broken", "c", "d", "e"]
+    tried = await asyncio.gather(
+        *(store.begin(intent(name=name), rate=rate(4)) for name in names), return_exceptions=True
+    )
+    assert [type(one) for one in tried] == [int, int, ValueError, int, int, RateExceeded]
+    assert len((await store.page()).records) == 4
+    left = await asyncio.gather(*(admitted(store, rate(6)) for _ in range(4)))
+    assert sum(left) == 2, "what was rolled back has not counted"
 
 
 async def test_keys_do_not_count_for_each_other(store: Store) -> None:
@@ -164,7 +215,9 @@ def test_postgres_finds_it_by_its_key_too(postgres_url: str) -> None:
 
     PostgresBackend(postgres_url, timeout=5, patience=5).connect(write=True).close()
     with psycopg.connect(postgres_url) as connection:
-        connection.execute("INSERT INTO admissions SELECT 'k' || n % 20, n, n / 20 FROM generate_series(1, 20000) AS n")
+        connection.execute(
+            "INSERT INTO admissions SELECT 'k' || n % 20, n, 1, n / 20 FROM generate_series(1, 20000) AS n"
+        )
         connection.execute("ANALYZE")
         rows = connection.execute(f"EXPLAIN {for_postgres(_rates._ADMIT)}", ("k1", 30_000, "k1", "k1", 10_000, 5))
         plan = "\n".join(row[0] for row in rows)

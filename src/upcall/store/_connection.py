@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-__all__ = ["Backend", "Connection", "Session", "Work"]
+__all__ = ["Backend", "Connection", "Session", "Transaction", "Work"]
 
 T = TypeVar("T")
 
@@ -22,7 +22,21 @@ class Session(Protocol):
         ...
 
 
-Work: TypeAlias = Callable[[Session], T]
+class Transaction:
+    """A session that knows what belongs to one transaction, which several jobs may share.
+
+    Attributes:
+        kept: What jobs keep for those after them, by a key of their own.
+        last: What is still to be done before the commit.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.rows, self.run = session.rows, session.run
+        self.kept: dict[object, Any] = {}
+        self.last: list[Callable[[], object]] = []
+
+
+Work: TypeAlias = Callable[[Transaction], T]
 """Something to do in one transaction. May be done over, after a rollback, so it has no other effects."""
 
 

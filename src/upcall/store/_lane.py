@@ -23,7 +23,7 @@ from time import monotonic
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from upcall.errors import StoreError
-from upcall.store._connection import Backend, Connection, Work
+from upcall.store._connection import Backend, Connection, Transaction, Work
 
 __all__ = ["Lane"]
 
@@ -212,7 +212,10 @@ class _Worker:
             stage = "begin"
             self._connection.begin(lock=any(job.lock for job in jobs))
             stage = "work"
-            results = [job.work(self._connection) for job in jobs]
+            transaction = Transaction(self._connection)
+            results = [job.work(transaction) for job in jobs]
+            for work in transaction.last:
+                work()
             stage = "commit"
             self._connection.commit()
         except Exception as error:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from upcall.errors import StoreError
 from upcall.store import _budgets, _claims, _consents, _listing, _questions, _rates, _records
-from upcall.store._connection import Session, Work
+from upcall.store._connection import Session, Transaction, Work
 from upcall.store._database import Database
 from upcall.store._following import Follower
 from upcall.store._times import micros
@@ -296,8 +296,8 @@ class SqlStore(Store):
         if rate is None:
             return await self._write(work, lock=lock, undo=undo)
 
-        def within(session: Session) -> T | RateExceeded:
-            return _rates.admit(session, rate, self._clock()) or work(session)
+        def within(transaction: Transaction) -> T | RateExceeded:
+            return _rates.admit(transaction, rate, self._clock()) or work(transaction)
 
         def taking_back(done: T | RateExceeded) -> Work[object]:
             return _nothing if undo is None or isinstance(done, RateExceeded) else undo(done)
