@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
+from tests.waiting import until
 from upcall.gateway.http.client.upstream import Upstream
 
 __all__ = ["OK", "Peer", "Play", "Server", "always", "served"]
@@ -70,6 +71,7 @@ async def served(play: Play, path: str = "/mcp", **more: object) -> AsyncIterato
             yield upstream, server
     finally:
         await upstream.aclose()
+        await until(lambda: not getattr(listening, "_active_count", 0))
         listening.close()
     assert not server.failed
 

@@ -45,16 +45,19 @@ async def test_a_long_body_is_written_as_the_server_reads_it_and_an_early_answer
         async with await upstream.request("POST", [], body) as reply:
             assert await reply.read(10) == b"hi"
 
+    over = asyncio.Event()
+
     async def early(peer: Peer) -> None:
         await peer.head()
         await peer.say(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
-        await asyncio.Event().wait()  # reads nothing more
+        await over.wait()  # reads nothing more
 
     async with served(early) as (upstream, server):
         for count in (1, 2):
             async with await upstream.request("POST", [], body) as reply:
                 assert (reply.status, await reply.read(10)) == (413, b"")
             assert server.connections == count
+        over.set()
 
 
 @pytest.mark.parametrize("value", [b"a\r\nx-more: b", b"a\nb", b"a\rb", b"a\0b"])
