@@ -234,7 +234,10 @@ async def test_when_it_ends_in_the_middle_of_a_call_no_process_is_left(
     async with claude.calling("upcall-mcp-2", "sample", {"text": _QUESTION}) as endpoint:
         async with running(scene, claude.command("upcall-mcp-2", "sample"), **claude.env(endpoint)) as process:
             await scene.question()
-            hit(process, number)
+            if number == signal.SIGINT:
+                hit(process, number)  # as Ctrl-C does
+            else:
+                process.send_signal(number)
             await ended(process)
             await alone(scene)
     (record,) = await scene.records()
