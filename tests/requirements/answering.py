@@ -81,11 +81,21 @@ ANSWERING = Group(
         Requirement(
             "answer.rate-limits",
             "SHOULD",
-            "Requests of a server are rate-limited.",
+            "Requests of a server are rate-limited, however many processes answer it.",
             f"{_SAMPLING}, Security Considerations",
             "host",
             tests_in("host/engine/test_limits.py", "more_than_so_many_a_minute_are_refused_and_told_when_to_come_back")
-            + tests_in("host/test_host_policy.py", "requests_beyond_the_limit_per_minute_are_refused"),
+            + tests_in("host/test_host_policy.py", "requests_beyond_the_limit_per_minute_are_refused")
+            + tests_in(
+                "host/test_host_shared.py",
+                "a_server_in_three_clients_gets_as_much_in_a_minute_as_in_one",
+                "a_process_that_is_killed_keeps_no_place_beyond_its_minute",
+            )
+            + tests_in(
+                "store/test_rates_across_processes.py",
+                "of_a_thousand_requests_at_once_as_many_pass_as_the_rate_allows",
+                "no_sixty_seconds_hold_more_while_processes_hammer_without_a_pause",
+            ),
         ),
         Requirement(
             "answer.validate-request",

@@ -98,12 +98,20 @@ SAMPLING = (
     Requirement(
         "gateway.rounds-capped",
         "SHOULD",
-        "Rounds of a call are counted over all replicas, and the policy caps them.",
+        "Rounds and samples of a call are counted over all replicas, and the policy caps them.",
         "SEP-2322; 2025-11-25 client/sampling",
         "gateway",
         tests_in(MODERN, "rounds_are_counted_and_the_call_keeps_its_name")
-        + tests_in(MIXED, "rounds_and_the_name_of_the_call_outlast_the_way_over_the_client")
-        + tests_in(ANSWERING, "the_limits_of_a_call_hold_over_its_requests"),
+        + tests_in(
+            MIXED,
+            "rounds_and_the_name_of_the_call_outlast_the_way_over_the_client",
+            "the_samplings_of_a_call_are_counted_on_by_whoever_goes_on_with_it",
+        )
+        + tests_in(
+            ANSWERING,
+            "the_limits_of_a_call_hold_over_its_requests",
+            "the_limits_of_a_call_hold_for_what_other_processes_have_answered_of_it",
+        ),
     ),
     Requirement(
         "gateway.cancel",
