@@ -197,6 +197,19 @@ def test_an_entry_is_read_as_its_client_would(monkeypatch: pytest.MonkeyPatch) -
     assert "neither a command nor an address" in empty.skipped
 
 
+def test_a_variable_without_braces_is_filled_in_for_gemini_cli_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHERE", "there")
+    entry = {"url": "https://x.example/mcp", "headers": {"Authorization": "Bearer $WHERE ${WHERE}"}}
+    other = config(web=entry)
+    gemini = Path(".gemini/settings.json").absolute()
+    gemini.parent.mkdir()
+    gemini.write_text(other.read_text())
+    assert [targets_in(file, os.environ)[0].headers for file in (other, gemini)] == [
+        {"Authorization": "Bearer $WHERE there"},
+        {"Authorization": "Bearer there there"},
+    ]
+
+
 def test_a_wrapped_entry_is_seen_through(monkeypatch: pytest.MonkeyPatch) -> None:
     front = ["gateway", "--name", "notes", "--policy", "p.toml", "--private-env", "KEY"]
     file = config(

@@ -14,8 +14,8 @@ from upcall.gateway.clients import Gateway, opened, unwrapped, wrapped
 GATEWAY = Gateway(("/bin/upcall",))
 
 
-def reasons(entry: Any, file: str = "mcp.json") -> str:
-    change = wrapped(json.dumps({"mcpServers": {"a": entry}}), Path(file), GATEWAY)
+def reasons(entry: Any) -> str:
+    change = wrapped(json.dumps({"mcpServers": {"a": entry}}), Path("mcp.json"), GATEWAY)
     assert change.changed == ()
     return change.remarks[0][1]
 
@@ -86,9 +86,9 @@ def test_an_entry_that_cannot_be_wrapped_stays_and_says_why(entry: Any, reason: 
     assert reason in reasons(entry)
 
 
-def test_a_bare_url_is_the_old_transport_for_gemini_only() -> None:
-    assert "SSE" in reasons({"url": "https://a.example"}, ".gemini/settings.json")
-    assert wrapped('{"mcpServers": {"a": {"url": "https://a.example"}}}', Path("mcp.json"), GATEWAY).changed
+@pytest.mark.parametrize("file", ["mcp.json", ".gemini/settings.json"])
+def test_an_address_without_a_type_is_streamable_http(file: str) -> None:
+    assert wrapped('{"mcpServers": {"a": {"url": "https://a.example"}}}', Path(file), GATEWAY).changed
 
 
 def test_no_header_lands_in_the_arguments() -> None:

@@ -66,7 +66,7 @@ class Gemini:
 
     def reaches(self, url: str, **more: Any) -> None:
         """Write settings with a server at this address, with more keys in its entry."""
-        self._write({"url": url, "type": "http"} | more)
+        self._write({"url": url} | more)
 
     def _write(self, entry: dict[str, Any]) -> None:
         lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in entry.items()]

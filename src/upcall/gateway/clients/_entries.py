@@ -95,14 +95,13 @@ class Left:
 Plan: TypeAlias = Program | Remote | Left
 
 
-def planned(name: str, entry: Any, gateway: Gateway, *, bare_url_is_sse: bool = False) -> Plan:
+def planned(name: str, entry: Any, gateway: Gateway) -> Plan:
     """What wrapping makes of ``entry``.
 
     Args:
         name: The entry's name: the one under which the gateway keeps budgets and consents.
         entry: Its value.
         gateway: How the gateway is started.
-        bare_url_is_sse: Whether this client speaks SSE to a ``url`` without a ``type`` (Gemini CLI).
     """
     if not isinstance(entry, dict):
         return Left("it is no table of settings")
@@ -112,8 +111,6 @@ def planned(name: str, entry: Any, gateway: Gateway, *, bare_url_is_sse: bool = 
     if "command" in entry and not keys:
         return _program(name, entry, gateway)
     if len(keys) == 1 and "command" not in entry and "args" not in entry:
-        if bare_url_is_sse and keys == ["url"] and "type" not in entry:
-            return Left("its address is one of the old SSE transport (`httpUrl` would be streamable HTTP)")
         return _remote(name, entry, keys[0], gateway)
     return Left("it must have either a command or an address")
 

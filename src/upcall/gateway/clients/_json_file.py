@@ -37,11 +37,6 @@ class JsonFile:
         is_gemini = gemini or any("httpUrl" in entry for entry in self.entries.values() if isinstance(entry, dict))
         self.client = _client([path for path, _ in self._tables], is_gemini)
 
-    @property
-    def bare_url_is_sse(self) -> bool:
-        """Whether a ``url`` without a ``type`` means SSE here."""
-        return self.client == "Gemini CLI"
-
     def entry_text(self, path: Path) -> str:
         """The entry as it is written."""
         node = self._nodes[path]
@@ -65,7 +60,7 @@ class JsonFile:
         The comments in it stay where it started a program, and go where it named an address.
         """
         node = self._nodes[path]
-        was = unwound(node.value, like=like or ({"httpUrl": ""} if self.bare_url_is_sse else {})) or {}
+        was = unwound(node.value, like=like or ({"httpUrl": ""} if self.client == "Gemini CLI" else {})) or {}
         if "command" in was:
             return spliced(self.text, self._program_again(node, was))
         line = self.text[self.text.rfind("\n", 0, node.start) + 1 : node.start]

@@ -31,6 +31,7 @@ def known_places(
     else:
         data = Path(env.get("XDG_CONFIG_HOME") or home / ".config")
     codex = Path(env.get("CODEX_HOME") or home / ".codex")
+    gemini = Path(env.get("GEMINI_CLI_HOME") or home)
     return [
         ("Claude Code", project / ".mcp.json"),
         ("VS Code", project / ".vscode" / "mcp.json"),
@@ -42,5 +43,5 @@ def known_places(
         ("VS Code", data / "Code" / "User" / "mcp.json"),
         ("Cursor", home / ".cursor" / "mcp.json"),
         ("Codex", codex / "config.toml"),
-        ("Gemini CLI", home / ".gemini" / "settings.json"),
+        ("Gemini CLI", gemini / ".gemini" / "settings.json"),
     ]

@@ -28,8 +28,6 @@ class TomlFile:
         NotToml: It cannot be read.
     """
 
-    bare_url_is_sse = False
-
     def __init__(self, text: str) -> None:
         self.text = text
         document = self._document()

@@ -66,7 +66,7 @@ def wrapped(
         name = entry[-1]
         if (only and name not in only) or name in exclude:
             continue
-        plan = planned(name, value, gateway, bare_url_is_sse=before.bare_url_is_sse)
+        plan = planned(name, value, gateway)
         if isinstance(plan, Left):
             if not plan.wrapped:
                 remarks.append((name, plan.reason))

@@ -18,6 +18,8 @@ __all__ = ["Behind", "Target", "targets_in"]
 
 _PROJECT_FOLDERS = (".vscode", ".cursor", ".codex", ".gemini")
 _PLACEHOLDER = re.compile(r"\$\{([^{}]+)\}")
+_BARE = re.compile(r"\$\{([^{}]+)\}|\$([A-Za-z_]\w*)")
+"""As Gemini CLI writes them, too."""
 
 
 class Behind(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +104,7 @@ def _target(
     if entry.get("disabled") is True or entry.get("enabled") is False:
         return Target(**base, skipped="It is switched off in the client.")
     remarks: list[str] = []
-    filled = _Filling(env, folder or Path.cwd(), remarks)
+    filled = _Filling(env, folder or Path.cwd(), remarks, _BARE if client == "Gemini CLI" else _PLACEHOLDER)
     own = {key: filled(str(value)) for key, value in _table(entry.get("env")).items()}
     options = clients.gateway_options(entry)
     inner = clients.unwound(entry)
@@ -189,16 +191,16 @@ def _table(value: Any) -> Mapping[str, Any]:
 
 
 class _Filling:
-    """Fills in what clients fill in: ``${NAME}``, ``${NAME:-default}``, ``${env:NAME}``, folders."""
+    """Fills in what clients fill in: ``${NAME}``, ``${NAME:-default}``, ``${env:NAME}``, folders; of one ``$NAME``."""
 
-    def __init__(self, env: Mapping[str, str], folder: Path, remarks: list[str]) -> None:
-        self._env, self._folder, self._remarks = env, folder, remarks
+    def __init__(self, env: Mapping[str, str], folder: Path, remarks: list[str], placeholder: re.Pattern[str]) -> None:
+        self._env, self._folder, self._remarks, self._placeholder = env, folder, remarks, placeholder
 
     def __call__(self, text: str) -> str:
-        return _PLACEHOLDER.sub(self._value, text)
+        return self._placeholder.sub(self._value, text)
 
     def _value(self, found: re.Match[str]) -> str:
-        said = found[1]
+        said: str = next(filter(None, found.groups()))
         known = {
             "workspaceFolder": str(self._folder),
             "workspaceFolderBasename": self._folder.name,
