@@ -143,6 +143,8 @@ class Upstream:
                 address.host,
                 address.port,
                 ssl=self._security() if address.secure else None,
+                # asyncio may go on with a handshake that nobody waits for
+                ssl_handshake_timeout=self._connect_seconds if address.secure else None,
                 happy_eyeballs_delay=_EYEBALLS_SECONDS,
             )
         self._open.add(connection)
