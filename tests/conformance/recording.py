@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
+from math import inf
+from time import monotonic
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -30,6 +32,8 @@ class Exchange(NamedTuple):
 
     request: Message
     response: Message | None
+    left: bool
+    """The client was the first to end the connection."""
 
 
 class Recorder:
@@ -67,7 +71,7 @@ class Recorder:
             responses: list[Message | None] = [*said.messages()]
             requests = asked.messages()
             responses += [None] * (len(requests) - len(responses))
-            found += map(Exchange, requests, responses)
+            found += [Exchange(*pair, asked.ended < said.ended) for pair in zip(requests, responses, strict=True)]
         return found
 
     def _accept(self) -> None:
@@ -94,6 +98,7 @@ def _pump(source: socket.socket, drain: socket.socket, heard: _Heard) -> None:
         while read := source.recv(1 << 16):
             heard.feed(read)
             drain.sendall(read)
+    heard.ended = monotonic()
     for side in (source, drain):
         with suppress(OSError):
             side.shutdown(socket.SHUT_RDWR)
@@ -106,6 +111,8 @@ class _Heard:
         self._parser = parser(self)
         self._messages: list[Message] = []
         self._open: tuple[str, list[tuple[str, str]], bytearray] | None = None
+        self.ended = inf
+        """When nothing more came from there."""
 
     def feed(self, data: bytes) -> None:
         self._parser.feed_data(data)
