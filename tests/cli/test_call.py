@@ -268,6 +268,7 @@ async def test_a_client_without_sampling_shows_what_the_server_makes_of_it(era: 
     assert "did not declare the sampling capability" in ended.out
 
 
+# What is slow here, `test_arguments` shows without a process.
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -275,9 +276,17 @@ async def test_a_client_without_sampling_shows_what_the_server_makes_of_it(era: 
             ["describ"],
             "bench has no tool 'describ'. Did you mean 'describe'?\n\nTools of bench:\n  describe\n  twice\n",
         ),
-        (["describe"], "describe needs title.\n\nParameters of describe:\n  title  string, required\n"),
-        (["describe", "title=x", "colour=red"], "describe has no parameter 'colour'."),
-        (["describe", "title=x", "price=dear"], "price must be a number, not 'dear'."),
+        pytest.param(
+            ["describe"],
+            "describe needs title.\n\nParameters of describe:\n  title  string, required\n",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["describe", "title=x", "colour=red"], "describe has no parameter 'colour'.", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ["describe", "title=x", "price=dear"], "price must be a number, not 'dear'.", marks=pytest.mark.slow
+        ),
         (["describe", "title"], "'title' is no argument"),
         (["describe", "--model", "gpt"], "Invalid value for --model: 'gpt' is no model string."),
         (["describe", "--header", "A: b"], "--header goes with a URL"),

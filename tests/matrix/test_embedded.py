@@ -40,6 +40,7 @@ async def test_a_log_line_is_explained_and_archived(
     assert f"AI ANALYSIS: {analysis}\n" in (place.folder / "incident_report.txt").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow  # the example lets the model go on for 1024 tokens
 @each_client
 async def test_a_fallback_answers_where_the_client_cannot_be_asked(
     client: str, embedded_model: EmbeddedModel, tmp_path: Path
