@@ -88,6 +88,11 @@ class Scene:
                 await anyio.sleep(_LOOK_SECONDS)
         return str(waiting[0]["id"])
 
+    async def decide(self, answer: str) -> None:
+        """Answer a question that waits in the store, once one does."""
+        ended = await self.upcall("pending", await self.question(), answer)
+        assert ended.code == 0, ended.err
+
     def processes(self) -> list[str]:
         """The command lines of all processes that run with this home folder."""
         mark, found = f"HOME={self.home}".encode(), []

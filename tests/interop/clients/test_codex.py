@@ -115,6 +115,17 @@ async def test_without_a_terminal_it_says_no_to_every_question(scene: Scene, cod
     assert record["decided_by"] == "client (The client answered 'decline'.)"
 
 
+async def test_a_question_in_the_store_waits_for_another_terminal(scene: Scene, codex: Codex) -> None:
+    scene.policy(ASK + '[approval]\nby = "store"\n')
+    codex.starts(EVERYTHING)
+    await wrapped(scene, codex)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(scene.decide, "approve")
+        seen = await codex.asks(TOOL, ARGUMENTS)
+    assert seen.said.startswith(SAID)
+    assert seen.status == "completed"
+
+
 async def test_a_call_that_it_gives_up_stops_the_model(scene: Scene, codex: Codex) -> None:
     async with Facade(Misbehave.HANG) as model:
         scene.policy(ALLOW.replace(MODEL, f"openai/any@{model.url}/v1"))

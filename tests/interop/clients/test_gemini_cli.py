@@ -109,16 +109,11 @@ async def test_a_question_about_its_call_waits_in_the_store(scene: Scene, gemini
     gemini.starts(EVERYTHING)
     await wrapped(scene, gemini)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(approving, scene)
+        tasks.start_soon(scene.decide, "approve")
         seen = await gemini.asks(TOOL, ARGUMENTS)
     assert seen.said.startswith(SAID)
     (record,) = await scene.records()
     assert record["model_used"] == MODEL
-
-
-async def approving(scene: Scene) -> None:
-    ran = await scene.upcall("pending", await scene.question(), "approve")
-    assert ran.code == 0, ran.err
 
 
 async def test_a_call_that_it_gives_up_stops_the_model(scene: Scene, gemini: Gemini) -> None:
