@@ -74,6 +74,24 @@ async def test_the_message_sets_every_line_of_the_prompt_off() -> None:
     assert "  cost      at most $0.0042" in lines
 
 
+async def test_what_a_yes_depends_on_comes_first() -> None:
+    messages: list[str] = []
+
+    async def elicit(message: str, schema: dict[str, Any]) -> Mapping[str, Any]:
+        messages.append(message)
+        return {"action": "decline"}
+
+    await ElicitationApprover(elicit).ask(question())
+    await ElicitationApprover(elicit).ask(question(HOSTILE, scanned=True))
+    harmless, flagged = (message.split("\n")[:3] for message in messages)
+    assert harmless == [
+        "  logs asks a model · anthropic/claude-sonnet-5 · at most $0.0042",
+        "  user",
+        "  │ Why is the sky blue?",
+    ]
+    assert flagged[1].startswith("  flag      ")
+
+
 async def test_a_client_that_cannot_be_asked_was_not_asked() -> None:
     async def elicit(message: str, schema: dict[str, Any]) -> Mapping[str, Any]:
         raise RuntimeError("Method not found")

@@ -45,6 +45,8 @@ SCHEMA: dict[str, Any] = {
 }
 """What the client asks for: one of `CHOICES`."""
 _BY: Literal["client"] = "client"
+_ALONE = ' If nobody sat there, `[approval] by = "store"` asks elsewhere.'
+"""Programs that run without a person, such as ``claude -p``, declare elicitation and cancel whatever they are asked."""
 
 
 class ElicitationApprover:
@@ -84,7 +86,9 @@ def answer_given(given: object, by: str = _BY) -> Answer:
     """
     action = given.get("action") if isinstance(given, Mapping) else None
     if not isinstance(given, Mapping) or action != "accept":
-        return Answer(approved=False, by=by, reason=f"The client answered {action!r}.")
+        return Answer(
+            approved=False, by=by, reason=f"The client answered {action!r}.{_ALONE if action == 'cancel' else ''}"
+        )
     content = given.get("content")
     choice = content.get(_FIELD) if isinstance(content, Mapping) else None
     if not isinstance(choice, str) or choice not in CHOICES:

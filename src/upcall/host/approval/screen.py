@@ -30,10 +30,15 @@ def title_of(question: Question) -> str:
 
 def draw_head(canvas: Canvas, question: Question, *, edited: bool = False, whole: bool = False) -> None:
     """Everything but the text. What servers say in one line is cut after a few, unless it is to be ``whole``."""
-    during = question.context.during
     canvas.rule()
     canvas.heading(title_of(question))
     canvas.blank()
+    _draw_facts(canvas, question, edited=edited, whole=whole)
+    canvas.blank()
+
+
+def _draw_facts(canvas: Canvas, question: Question, *, edited: bool, whole: bool) -> None:
+    during = question.context.during
     request: Mapping[str, Any] = encode(question.request)
     rows: list[Row] = [
         ("during", f"{during.method} {during.name}" if during else "", ""),
@@ -54,7 +59,6 @@ def draw_head(canvas: Canvas, question: Question, *, edited: bool = False, whole
     ]
     canvas.fields([(label, text if whole else _cut(text), style) for label, text, style in rows])
     draw_flags(canvas, question.flags, whole=whole)
-    canvas.blank()
 
 
 def draw_flags(canvas: Canvas, flags: Sequence[Flag], *, whole: bool = True) -> None:
@@ -106,10 +110,16 @@ def draw_reply(canvas: Canvas, result: SamplingResult) -> None:
 
 
 def plain(question: Question) -> str:
-    """The whole question as text without colour, folded for a reader whose width is not known."""
+    """The whole question as text without colour, folded for a reader whose width is not known.
+
+    What a yes depends on comes first, closely set: a client may show no more of it (Claude Code: three lines).
+    """
     canvas = Canvas(_ELICITED)
-    draw_head(canvas, question, whole=True)
+    canvas.heading(title_of(question), question.model, _cost(question))
+    canvas.fields(_flags(question.flags, whole=False))
     draw_text(canvas, question)
+    canvas.rule()
+    _draw_facts(canvas, question, edited=False, whole=True)
     return "\n".join(canvas.lines)
 
 
