@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import monotonic, perf_counter
 
 from benchmarks.envs import EnvironmentFailed
 from benchmarks.measure import Goal, Outcome, Table, paired, spread, turns
 from benchmarks.peers import LEGACY, MODERN
 from benchmarks.processes import ProcessFailed
-from benchmarks.relays.places import Opened, facade, opened
+from benchmarks.relays.places import facade, opened
 from benchmarks.relays.rounds import Lane, Plan, measure
 from benchmarks.relays.ways import DIRECT, FASTMCP, FLOORS, LITELLM, NAMES, OURS, Server, Way, echo_server, sdk_server
 from benchmarks.relays.wire import Http, Wire
@@ -32,12 +32,15 @@ _SERVERS = {_SDK: sdk_server, _ECHO: echo_server}
 _PLAIN, _SAMPLES = "a plain call", "a call that samples once"
 _TOOLS = {_PLAIN: {LEGACY: "plain", MODERN: "plain"}, _SAMPLES: {LEGACY: "create_message", MODERN: "by_hand"}}
 _PEERS = (FASTMCP, LITELLM)
-_FULL = {_PLAIN: Plan(40, 10, 100, 40), _SAMPLES: Plan(12, 10, 100, 15)}
+_FULL = {_PLAIN: Plan(60, 10, 100, 40), _SAMPLES: Plan(12, 10, 100, 15)}
 _QUICK = {_PLAIN: Plan(10, 10, 100, 6), _SAMPLES: Plan(3, 5, 50, 4)}
 _COLD_ROUNDS, _COLD_SECONDS = 6, 10.0
 """Of cold starts, each way has so many, and after the first no more than fit into so many seconds."""
 _LITELLM_STDIO = "it has no stdio side: its clients speak HTTP"
 _LEFT_OUT = "left out of a quick run"
+_SECONDS = 270.0
+"""After so long no other's proxy is begun with, however busy the machine."""
+_NO_TIME = f"what came before it took more than {_SECONDS:g} s, on a machine that was too busy"
 
 
 class _Run:
@@ -45,77 +48,86 @@ class _Run:
         self.quick, self.say, self.folder, self.model, self.port = quick, say, folder, model, port
         self.outcome = Outcome()
         self.plans = _QUICK if quick else _FULL
+        self.lanes: dict[str, list[Lane]] = {}
+        self.starts: dict[str, dict[str, list[str]]] = defaultdict(dict)
 
     def way(self, name: str) -> Way:
         return Way(name, self.folder, self.port, self.say)
 
-    def names(self, transport: str, server: str) -> list[str]:
-        """Others' proxies only before a real server, and not in a hurry."""
-        peers = not self.quick and server == _SDK
-        return [name for name in NAMES[transport] if peers or name not in _PEERS]
-
-    def warm(self, transport: str, server: str) -> None:
-        """All ways to one server, in both eras, open all the time."""
+    def warm(self, transport: str, server: str, names: Sequence[str]) -> None:
+        """Ways to one server, the direct one among them, in both eras, open all the time."""
+        self.say(f"{transport}, {server}: starting {', '.join(names)}")
         with ExitStack() as stack:
-            self.say(f"{transport}, {server}: starting")
-            ways: dict[str, Opened] = {}
-            for name in self.names(transport, server):
+            places = {}
+            for name in names:
                 try:
-                    ways[name] = stack.enter_context(opened(self.way(name), _SERVERS[server], transport, self.model))
+                    way = stack.enter_context(opened(self.way(name), _SERVERS[server], transport, self.model))
+                    places.update({(name, era): way.connect(era) for era in (LEGACY, MODERN)})
                 except (EnvironmentFailed, ProcessFailed, OSError) as error:
                     self.outcome.missing[f"{name}, {transport}, {server}"] = str(error)
-            places = {}
-            for era in (LEGACY, MODERN):
-                for name, way in ways.items():
-                    try:
-                        places[name, era] = way.connect(era)
-                    except (ProcessFailed, OSError) as error:
-                        self.outcome.missing[f"{name}, {era}, {transport}, {server}"] = str(error)
             for kind in (_PLAIN, _SAMPLES) if server == _SDK else (_PLAIN,):
                 self.say(f"{transport}, {server}: {kind}")
                 lanes = [
                     Lane(name, era, place, _TOOLS[kind][era], goal=name == OURS and kind == _PLAIN)
-                    for (name, era), place in places.items()
-                    if kind == _PLAIN or name not in FLOORS.values()
+                    for era in (LEGACY, MODERN)
+                    for (name, of), place in places.items()
+                    if of == era and (DIRECT, era) in places and (kind == _PLAIN or name not in FLOORS.values())
                 ]
                 measure(lanes, DIRECT, self.plans[kind])
-                self._report(f"{transport}, {server}: {kind}", lanes)
+                known = self.lanes.setdefault(f"{transport}, {server}: {kind}", [])
+                known += [lane for lane in lanes if not known or lane.name != DIRECT]
                 if kind == _PLAIN and server == _SDK:
                     self._goals(transport, lanes)
 
-    def cold(self, transport: str) -> None:
-        """From nothing to the first answer."""
-        rows = []
-        for server, command in _SERVERS.items():
-            if self.quick and server != _SDK:
+    def others(self, transport: str, until: float) -> None:
+        """Others' proxies, one by one, so that none of them idles beside what a goal is about."""
+        for name in NAMES[transport]:
+            if name not in _PEERS:
                 continue
-            self.say(f"{transport}, {server}: cold starts")
-            taken: dict[str, list[float]] = defaultdict(list)
-            names = [name for name in self.names(transport, server) if not self.quick or name in (DIRECT, OURS)]
-            for order in turns(names, 2 if self.quick else _COLD_ROUNDS):
-                for name in order:
-                    # Once left out is left out for good, so that the n-th starts of all are those of one round.
-                    if taken[name] and sum(taken[name]) + taken[name][0] > _COLD_SECONDS * 1e3:
-                        continue
-                    try:
-                        taken[name].append(self._first_answer(name, command, transport))
-                    except (EnvironmentFailed, ProcessFailed, OSError) as error:
-                        self.outcome.missing[f"{name}, {transport}, {server}, cold start"] = str(error)
-            self.outcome.data[f"{transport}, {server}, cold starts"] = dict(taken)
-            for name in names:
-                if taken[name] and taken[DIRECT]:
-                    ratio = "1" if name == DIRECT else paired(taken[name], taken[DIRECT]).show()
-                    rows.append([f"{name}, {server}", spread(taken[name]).show(0), ratio])
-            if server == _SDK and taken[OURS] and taken[DIRECT]:
-                ratios = paired(taken[OURS], taken[DIRECT])
-                name = f"{transport}: first answer after a cold start, gateway / direct"
-                self.outcome.goals.append(
-                    Goal(name, ratios.median, 1.25, remark=f"quartiles {ratios.low:.2f}-{ratios.high:.2f}")
-                )
+            if self.quick or monotonic() > until:
+                self.outcome.missing[f"{name}, {transport}"] = _LEFT_OUT if self.quick else _NO_TIME
+                continue
+            self.cold(transport, _SDK, (DIRECT, name), 1)
+            if f"{name}, {transport}, {_SDK}, cold start" not in self.outcome.missing:
+                self.warm(transport, _SDK, (DIRECT, name))
+
+    def cold(self, transport: str, server: str, names: Sequence[str], rounds: int) -> None:
+        """From nothing to the first answer."""
+        self.say(f"{transport}, {server}: cold starts of {', '.join(names)}")
+        taken: dict[str, list[float]] = {name: [] for name in names}
+        for order in turns(names, rounds):
+            for name in order:
+                # Once left out is left out for good, so that the n-th starts of all are those of one round.
+                if taken[name] and sum(taken[name]) + taken[name][0] > _COLD_SECONDS * 1e3:
+                    continue
+                try:
+                    taken[name].append(self._first_answer(name, _SERVERS[server], transport))
+                except (EnvironmentFailed, ProcessFailed, OSError) as error:
+                    self.outcome.missing[f"{name}, {transport}, {server}, cold start"] = str(error)
+        self.outcome.data[f"{transport}, {server}, cold starts of {', '.join(names)}"] = taken
+        rows = self.starts[transport]
+        for name in names:
+            if not taken[name] or not taken[DIRECT]:
+                continue
+            if name != DIRECT:
+                ratios = paired(taken[name], taken[DIRECT])
+                rows[f"{name}, {server}"] = [spread(taken[name]).show(0), ratios.show(), str(len(taken[name]))]
+                if name == OURS and server == _SDK:
+                    goal = f"{transport}: first answer after a cold start, gateway / direct"
+                    remark = f"quartiles {ratios.low:.2f}-{ratios.high:.2f}"
+                    self.outcome.goals.append(Goal(goal, ratios.median, 1.25, remark=remark))
+            else:
+                rows.setdefault(f"{name}, {server}", [spread(taken[name]).show(0), "1", str(len(taken[name]))])
+
+    def report(self) -> None:
+        """Tables of all that was measured."""
+        for title, lanes in self.lanes.items():
+            self._report(title, lanes)
         note = "Everything is started at once, the server too, up to the answer to a first call."
-        self.outcome.tables.append(
-            Table(f"{transport}: from a cold start to the first answer", ["", "ms", "x direct"], rows, note)
-        )
+        for transport, rows in self.starts.items():
+            title = f"{transport}: from a cold start to the first answer"
+            table = Table(title, ["", "ms", "x direct", "starts"], [[name, *row] for name, row in rows.items()], note)
+            self.outcome.tables.append(table)
 
     def _first_answer(self, name: str, command: Server, transport: str) -> float:
         """Milliseconds, without those in which an environment is made."""
@@ -131,7 +143,9 @@ class _Run:
         rows = []
         for lane in lanes:
             if lane.failure or not lane.blocks:
-                self.outcome.missing[f"{lane.name}, {lane.era}, {title}"] = lane.failure or "direct, it gave no answer"
+                self.outcome.missing[f"{lane.name}, {lane.era}, {title}"] = (
+                    lane.failure or "nothing was there to compare it with"
+                )
                 continue
             row = [f"{lane.name}, {lane.era}", spread([block.ms for block in lane.blocks]).show()]
             rate = f"{median(block.rate for block in lane.blocks):.0f}"
@@ -177,15 +191,17 @@ class _Run:
 
 def run(quick: bool, say: Callable[[str], None]) -> Outcome:
     """Measure plain calls, calls that sample, and cold starts, on both transports."""
+    began = monotonic()
     with tempfile.TemporaryDirectory() as folder, facade(Wire()) as (model, port):
         running = _Run(quick, say, Path(folder), model, port)
-        for transport in ("stdio", "http"):
+        for transport in NAMES:
+            ours = [name for name in NAMES[transport] if name not in _PEERS]
             for server in _SERVERS:
-                running.warm(transport, server)
-        for transport in ("stdio", "http"):
-            running.cold(transport)
-    missing = running.outcome.missing
-    missing[f"{LITELLM}, stdio"] = _LITELLM_STDIO
-    if quick:
-        missing.update(dict.fromkeys(_PEERS, _LEFT_OUT))
+                running.warm(transport, server, ours)
+            for server in (_SDK,) if quick else _SERVERS:
+                running.cold(transport, server, (DIRECT, OURS) if quick else ours, 2 if quick else _COLD_ROUNDS)
+        for transport in NAMES:
+            running.others(transport, began + _SECONDS)
+    running.outcome.missing[f"{LITELLM}, stdio"] = _LITELLM_STDIO
+    running.report()
     return running.outcome

@@ -16,7 +16,7 @@ from benchmarks.relays.wire import Http, Pipes, Wire
 
 __all__ = ["Caller"]
 
-_SECONDS = 20.0
+_SECONDS = 60.0
 _INFO = {"name": "bench", "version": "1"}
 _META = "io.modelcontextprotocol/"
 _QUESTION = json.dumps(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from time import monotonic
 from typing import NamedTuple
@@ -101,7 +101,7 @@ def measure(lanes: Sequence[Lane], direct: str, plan: Plan) -> None:
         fast[lane.era].append(lane)
         with _noting(lane):
             lane.place.caller.at_once(lane.tool, TOGETHER, TOGETHER)  # opens the connections that will be needed
-    orders = [list(turns(taking_part, plan.rounds)) for taking_part in fast.values() if taking_part]
+    orders = [list(turns(taking_part, plan.rounds)) for taking_part in fast.values() if len(taking_part) > 1]
     began = monotonic()
     for number in range(plan.rounds):
         if number >= _LEAST and monotonic() - began > plan.seconds:
@@ -109,7 +109,8 @@ def measure(lanes: Sequence[Lane], direct: str, plan: Plan) -> None:
         for order in orders[:: -1 if number % 2 else 1]:
             _round(order[number], bases[order[number][0].era], plan)
     for lane in slow:
-        _beside(bases[lane.era], lane, plan.slow)
+        direct_lane = bases[lane.era]
+        _beside(replace(direct_lane, blocks=[], base=[]) if direct_lane.blocks else direct_lane, lane, plan.slow)
     for lane in lanes:
         if lane.place.pid is not None:
             lane.memory = megabytes(lane.place.pid)
@@ -125,11 +126,10 @@ def _probed(lane: Lane) -> float:
 
 def _beside(direct: Lane, lane: Lane, plan: Plan) -> None:
     began = monotonic()
-    beside = Lane(direct.name, direct.era, direct.place, direct.tool)
-    for number, order in enumerate(turns((beside, lane), plan.rounds)):
-        if number >= _LEAST and monotonic() - began > plan.seconds:
+    for number, order in enumerate(turns((direct, lane), plan.rounds), start=1):
+        _round(order, direct, plan)
+        if (monotonic() - began) * (number + 1) / number > plan.seconds:  # one more would not fit
             return
-        _round(order, beside, plan)
 
 
 def _round(order: Sequence[Lane], direct: Lane, plan: Plan) -> None:
