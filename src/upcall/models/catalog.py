@@ -23,7 +23,7 @@ from upcall.models.command import CommandModel
 from upcall.models.google import GOOGLE, GoogleModel
 from upcall.models.openai import OPENAI, OpenAIModel, OpenAIResponsesModel
 
-__all__ = ["KnownModel", "known_models", "load_model", "why_unusable"]
+__all__ = ["KnownModel", "known_models", "load_model", "variables_of", "why_unusable"]
 
 Commands: TypeAlias = Mapping[str, CommandModel]
 """Programs by the name that stands after ``command/``."""
@@ -100,6 +100,22 @@ def why_unusable(spec: str, *, commands: Commands = _NO_COMMANDS) -> str | None:
     if prefix == "command":
         return _command(name, commands).unusable
     return _provider_trouble(load_model(spec))
+
+
+def variables_of(spec: str) -> tuple[str, ...]:
+    """The environment variables from which the model behind ``spec`` has its key and its address: none for a model that
+    runs here, a program, or a string that says the address.
+
+    Raises:
+        ConfigurationError: As `load_model`.
+    """
+    prefix, name = parts_of(spec)
+    if prefix in ("local", "command") or divided(name)[1] is not None:
+        return ()
+    model = load_model(spec)
+    if not isinstance(model, ProviderModel):
+        return ()
+    return (*model.provider.key_variables, model.provider.url_variable)
 
 
 def known_models(*, commands: Commands = _NO_COMMANDS) -> list[KnownModel]:

@@ -126,6 +126,21 @@ async def test_a_question_in_the_store_waits_for_another_terminal(scene: Scene, 
     assert seen.status == "completed"
 
 
+async def test_a_policy_that_a_variable_names_holds_once_the_entry_hands_it_on(scene: Scene, codex: Codex) -> None:
+    policy = scene.home / "policy.toml"
+    policy.write_text(ALLOW)
+    scene.env["UPCALL_POLICY"] = str(policy)
+    codex.starts(EVERYTHING)
+    await wrapped(scene, codex)
+    assert "There is no model on the answering side" in (await codex.asks(TOOL, ARGUMENTS)).said
+    doctor = await scene.upcall("doctor", str(codex.config))
+    assert 'In its entry: env_vars = ["UPCALL_POLICY"]' in doctor.out
+    codex.starts(EVERYTHING, 'env_vars = ["UPCALL_POLICY"]')
+    await wrapped(scene, codex)
+    assert (await codex.asks(TOOL, ARGUMENTS)).status == "completed"
+    assert "env_vars" not in (await scene.upcall("doctor", str(codex.config))).out
+
+
 async def test_a_call_that_it_gives_up_stops_the_model(scene: Scene, codex: Codex) -> None:
     async with Facade(Misbehave.HANG) as model:
         scene.policy(ALLOW.replace(MODEL, f"openai/any@{model.url}/v1"))

@@ -20,6 +20,7 @@ from upcall.gateway.examining._signs import Sign, signs_of
 from upcall.gateway.examining._standing import Standing, on_store, standing_of
 from upcall.gateway.examining._store import Recorded, look_into
 from upcall.gateway.examining._targets import Target
+from upcall.gateway.examining._withheld import withheld
 from upcall.wire import Era
 
 __all__ = ["Examined", "examine", "shown_of"]
@@ -70,6 +71,7 @@ async def examine(target: Target, options: Options, env: Mapping[str, str]) -> E
     findings = [
         *_on_start(target, probed, hide),
         *_on_wrapping(target, samples, around),
+        *withheld(target, standing.model, env),
         *_on_samples(tools, samples, recorded, probed),
         *(about_policy if concerned else _in_short(about_policy)),
     ]

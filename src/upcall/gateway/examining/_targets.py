@@ -48,6 +48,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """Sent to ``url``; secrets."""
     env: Mapping[str, str] = {}
     """What it gets beside the environment of the client; secrets."""
+    handed: tuple[str, ...] = ()
+    """Variables of the client's environment that its entry names as its own (Codex's ``env_vars``)."""
     cwd: Path | None = None
     file: Path | None = None
     """The config it stands in."""
@@ -101,6 +103,7 @@ def _target(
     base: dict[str, Any] = {"name": name, "entry": name, "file": file, "client": client, "cwd": folder}
     if not isinstance(entry, dict):
         return Target(**base, skipped="Its entry is no table of settings.")
+    base["handed"] = tuple(_named(entry.get("env_vars")))
     if entry.get("disabled") is True or entry.get("enabled") is False:
         return Target(**base, skipped="It is switched off in the client.")
     remarks: list[str] = []
@@ -184,6 +187,11 @@ def _from_environment(
         else:
             found[name] = value
     return found
+
+
+def _named(variables: Any) -> Iterator[str]:
+    for each in variables if isinstance(variables, list) else ():
+        yield str(each["name"] if isinstance(each, dict) and "name" in each else each)
 
 
 def _table(value: Any) -> Mapping[str, Any]:
