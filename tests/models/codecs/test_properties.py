@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from tests.models.codecs.requests import requests
@@ -42,10 +42,26 @@ COMMAND: list[Encode] = [
     partial(command.encode, model="command/mine", form="json"),
 ]
 thorough = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-every_codec = pytest.mark.parametrize("encode", [*ANTHROPIC, *OPENAI, *RESPONSES, *GEMINI, *COMMAND])
-every_provider = pytest.mark.parametrize("encode", [*ANTHROPIC, *OPENAI, *RESPONSES, *GEMINI])
+PROVIDERS = [*ANTHROPIC, *OPENAI, *RESPONSES, *GEMINI]
 LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "maxTokens")
 STOPS = ("stop", "stop_sequences", "stopSequences")
+
+
+def each(
+    codecs: list[Encode], *, media: bool = True
+) -> Callable[[Callable[[Encode, SamplingRequest], None]], Callable[..., None]]:
+    """Check the same requests with each of these codecs: what takes the time is to think of them."""
+
+    def checked(check: Callable[[Encode, SamplingRequest], None]) -> Callable[..., None]:
+        def each_codec(request: SamplingRequest) -> None:
+            for encode in codecs:
+                note(str(encode))
+                check(encode, request)
+
+        each_codec.__name__ = each_codec.__qualname__ = check.__name__
+        return thorough(given(request=requests(media=media))(each_codec))
+
+    return checked
 
 
 def parameters(encoded: Encoded) -> dict[str, Any]:
@@ -70,9 +86,7 @@ def encoded_or_none(encode: Encode, request: SamplingRequest) -> Encoded | None:
     return None
 
 
-@every_codec
-@thorough
-@given(request=requests())
+@each(PROVIDERS + COMMAND)
 def test_encoding_gives_a_json_body_or_an_error_of_ours(encode: Encode, request: SamplingRequest) -> None:
     encoded = attempt(encode, request)
     if not isinstance(encoded, Encoded):
@@ -85,25 +99,19 @@ def test_encoding_gives_a_json_body_or_an_error_of_ours(encode: Encode, request:
         assert (limit, "maxTokens") == (16, next(e.field for e in encoded.adjustments if e.action == "emulated"))
 
 
-@every_provider
-@thorough
-@given(request=requests(media=False))
+@each(PROVIDERS, media=False)
 def test_text_alone_is_never_refused(encode: Encode, request: SamplingRequest) -> None:
     encoded_or_none(encode, request)
 
 
-@every_codec
-@thorough
-@given(request=requests())
+@each(PROVIDERS + COMMAND)
 def test_encoding_twice_gives_the_same_and_leaves_the_request_alone(encode: Encode, request: SamplingRequest) -> None:
     before = repr(request)
     assert repr(attempt(encode, request)) == repr(attempt(encode, request))
     assert repr(request) == before
 
 
-@pytest.mark.parametrize("encode", ANTHROPIC)
-@thorough
-@given(request=requests(media=False))
+@each(ANTHROPIC, media=False)
 def test_turns_alternate_and_none_is_empty(encode: Encode, request: SamplingRequest) -> None:
     if (encoded := encoded_or_none(encode, request)) is None:
         return
@@ -113,9 +121,7 @@ def test_turns_alternate_and_none_is_empty(encode: Encode, request: SamplingRequ
     assert all(block["text"].strip() for block in _blocks(encoded, "text"))
 
 
-@pytest.mark.parametrize("encode", OPENAI)
-@thorough
-@given(request=requests(media=False))
+@each(OPENAI, media=False)
 def test_no_role_but_the_tools_follows_itself(encode: Encode, request: SamplingRequest) -> None:
     if (encoded := encoded_or_none(encode, request)) is None:
         return
@@ -123,9 +129,7 @@ def test_no_role_but_the_tools_follows_itself(encode: Encode, request: SamplingR
     assert all(one != other or one == "tool" for one, other in pairwise(roles))
 
 
-@pytest.mark.parametrize("encode", ANTHROPIC)
-@thorough
-@given(request=requests(media=False))
+@each(ANTHROPIC, media=False)
 def test_anthropic_gets_each_result_under_the_id_of_its_use(encode: Encode, request: SamplingRequest) -> None:
     if (encoded := encoded_or_none(encode, request)) is None:
         return
@@ -139,9 +143,7 @@ def test_anthropic_gets_each_result_under_the_id_of_its_use(encode: Encode, requ
     )
 
 
-@pytest.mark.parametrize("encode", OPENAI)
-@thorough
-@given(request=requests(media=False))
+@each(OPENAI, media=False)
 def test_openai_gets_each_result_under_the_id_of_its_use(encode: Encode, request: SamplingRequest) -> None:
     if (encoded := encoded_or_none(encode, request)) is None:
         return
@@ -190,9 +192,7 @@ def _check_ids(
     assert sent_results == expected
 
 
-@pytest.mark.parametrize("encode", RESPONSES)
-@thorough
-@given(request=requests(media=False))
+@each(RESPONSES, media=False)
 def test_responses_get_each_result_under_the_id_of_its_use(encode: Encode, request: SamplingRequest) -> None:
     if (encoded := encoded_or_none(encode, request)) is None:
         return
@@ -206,9 +206,7 @@ def test_responses_get_each_result_under_the_id_of_its_use(encode: Encode, reque
     )
 
 
-@pytest.mark.parametrize("encode", GEMINI)
-@thorough
-@given(request=requests(media=False))
+@each(GEMINI, media=False)
 def test_gemini_gets_each_result_under_the_id_and_name_of_its_use(encode: Encode, request: SamplingRequest) -> None:
     if (encoded := encoded_or_none(encode, request)) is None:
         return
@@ -227,9 +225,7 @@ def test_gemini_gets_each_result_under_the_id_and_name_of_its_use(encode: Encode
     )
 
 
-@pytest.mark.parametrize("encode", GEMINI)
-@thorough
-@given(request=requests(media=False))
+@each(GEMINI, media=False)
 def test_gemini_gets_alternating_turns_of_which_none_is_empty(encode: Encode, request: SamplingRequest) -> None:
     if (encoded := encoded_or_none(encode, request)) is None:
         return
@@ -239,9 +235,7 @@ def test_gemini_gets_alternating_turns_of_which_none_is_empty(encode: Encode, re
     assert all(part["text"] for content in contents for part in content["parts"] if "text" in part)
 
 
-@every_provider
-@thorough
-@given(request=requests(media=False))
+@each(PROVIDERS, media=False)
 def test_renaming_is_reversible(encode: Encode, request: SamplingRequest) -> None:
     if (encoded := encoded_or_none(encode, request)) is None or not request.tools:
         return
@@ -286,9 +280,7 @@ def test_any_json_is_decoded_or_refused_by_an_error_of_ours(body: Any) -> None:
             decode(body, request)
 
 
-@every_codec
-@thorough
-@given(request=requests())
+@each(PROVIDERS + COMMAND)
 def test_whatever_is_left_out_is_named(encode: Encode, request: SamplingRequest) -> None:
     encoded = attempt(encode, request)
     if not isinstance(encoded, Encoded):
