@@ -19,7 +19,7 @@ from benchmarks.relays.wire import Http, Pipes, Wire
 
 __all__ = ["Opened", "Place", "facade", "opened"]
 
-_UP_SECONDS = 60.0
+_UP_SECONDS = 120.0
 
 
 class Place(NamedTuple):
