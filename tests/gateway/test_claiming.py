@@ -183,7 +183,7 @@ async def test_a_store_that_fails_keeps_no_sample_from_being_asked(url: str) -> 
         del faulty.troubles["claimed"]
         first.go.set()
         with anyio.fail_after(10):
-            assert await asyncio.gather(task, waiting) == [Answered(ANSWER), Answered(ANSWER, elsewhere=True)]
+            assert (await task, await waiting) == (Answered(ANSWER), Answered(ANSWER, elsewhere=True))
 
 
 async def test_an_answer_too_long_to_be_kept_is_its_askers_all_the_same(url: str) -> None:

@@ -107,7 +107,7 @@ class Gateway:
 
 
 def settings_in(folder: Path, model: Any = None, *, key: bytes | None = None, policy: str = "") -> Settings:
-    """Everything is allowed, and answered by one model."""
+    """Everything is allowed, and answered by one model. With a key there may be replicas."""
     file = folder / "policy.toml"
     file.write_text(policy or _POLICY)
     return Settings(
@@ -115,6 +115,7 @@ def settings_in(folder: Path, model: Any = None, *, key: bytes | None = None, po
         model=model or ScriptedModel(ANSWER, repeat=True),
         store=folder / "store.sqlite3",
         keys=(key or os.urandom(32),),
+        replicas=key is not None,
     )
 
 
@@ -131,8 +132,10 @@ async def gateway(
 ) -> AsyncIterator[Gateway]:
     """A gateway in front of this address."""
     answering = Answering(settings)
-    ids = OwnedIds(settings.keys, "real") if len(tokens or {}) > 1 else None
-    proxy = Proxy(Upstream(upstream, headers=headers), connect_for(answering, "real"), ids=ids, **options)
+    several = len(tokens or {}) > 1
+    ids = OwnedIds(settings.keys, "real", events=several) if several or settings.replicas else None
+    connect = connect_for(answering, "real", replicas=settings.replicas)
+    proxy = Proxy(Upstream(upstream, headers=headers), connect, ids=ids, **options)
     guard = Guard("127.0.0.1", tokens=tokens, allow_origins=allow_origins)
     socket = bound("127.0.0.1", 0)
     listener = Listener(App(guard, {"/mcp": proxy}, body_bytes=body_bytes), socket)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
 import json
 import os
 from collections.abc import AsyncIterator
@@ -20,6 +22,8 @@ from tests.gateway.http.test_sessions import LEGACY, VERSION, Kept, asking, begu
 from upcall.errors import ConfigurationError
 from upcall.gateway.http.proxy.owning import OwnedIds
 from upcall.gateway.http.serving import serve_async
+from upcall.gateway.sealing import derived, packed
+from upcall.gateway.session import Handshake
 from upcall.gateway.settings import Upstream
 
 pytestmark = pytest.mark.anyio
@@ -62,8 +66,8 @@ PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 async def test_its_owner_may_go_on_at_another_replica_and_nobody_else(tmp_path: Path) -> None:
     async with two_replicas(tmp_path) as (server, one, two, http):
         mine = await opened(http, one.url, ANN)
-        assert mine.startswith(f"{ID}.")
-        assert mine != ID
+        assert mine.startswith(f"{ID}.60{VERSION}.")
+        assert len(mine) < len(ID) + 40
         for place in (one, two):
             for method in ("POST", "GET", "DELETE"):
                 body = PING if method == "POST" else None
@@ -86,10 +90,32 @@ async def test_its_owner_may_go_on_at_another_replica_and_nobody_else(tmp_path: 
 async def test_what_was_altered_is_no_session_and_does_not_go_upstream(tmp_path: Path) -> None:
     async with two_replicas(tmp_path) as (server, one, two, http):
         mine = await opened(http, one.url, ANN)
-        id, _, mac = mine.rpartition(".")
+        id, said, mac = mine.rsplit(".", 2)
         other = OwnedIds([KEY], "another server").marked(ID, "ann")
-        bad = [ID, f"{id}.", f".{mac}", mac, f"{id}x.{mac}", f"{id}.{mac}=", f"{id}.{mac[:-1]}", f"{mine}.{mac}", "."]
-        bad += [f"{id}.{mac[::-1]}", other, OwnedIds([b"x" * 32], "real").marked(ID, "ann"), f"{id}.\u00e9{mac}"]
+        old = base64.urlsafe_b64encode(
+            hmac.digest(derived(KEY, b"session id", "real"), packed("real", "ann", ID), "sha256")
+        )
+        bad = [
+            ID,
+            f"{id}.",
+            f".{said}.{mac}",
+            mac,
+            f"{id}x.{said}.{mac}",
+            f"{mine}=",
+            mine[:-1],
+            f"{mine}.{mac}",
+            ".",
+            "..",
+        ]
+        bad += [
+            f"{id}.{mac}",
+            f"{id}..{mac}",
+            f"{id}.20{VERSION}.{mac}",
+            f"{id}.{said}x.{mac}",
+            f"{id}.{said}.{mac[::-1]}",
+        ]
+        bad += [other, OwnedIds([b"x" * 32], "real").marked(ID, "ann"), f"{id}.{said}.\u00e9{mac}"]
+        bad += [f"{ID}.{old.decode().rstrip('=')}"]  # as the first gateways marked them
         for session in bad:
             async with http.post(two.url, json=PING, headers={**ANN, SESSION: session}) as response:
                 assert response.status == 404, session
@@ -145,14 +171,17 @@ async def test_answers_stay_their_owners_when_a_stream_is_resumed_at_another_rep
         assert answered["result"]["content"][0]["text"] == f"who: {ANSWER}"
 
 
-async def test_serving_several_principals_marks_ids_and_serving_one_does_not(tmp_path: Path) -> None:
+async def test_serving_several_principals_or_with_a_key_of_all_replicas_marks_ids_and_else_it_does_not(
+    tmp_path: Path,
+) -> None:
     async with recorder(answers) as server, aiohttp.ClientSession(headers=LEGACY) as http:
-        for tokens, marked in ((TOKENS, True), ({"ann": TOKENS["ann"]}, False)):
+        settled = Handshake(ours=True, tools=True, version=VERSION)
+        for tokens, key in ((TOKENS, None), ({"ann": TOKENS["ann"]}, None), ({}, KEY)):
             one = serving(Upstream(name="it", url=server.url), tokens=tokens)
             urls: list[str] = []
             stop = asyncio.Event()
             async with anyio.create_task_group() as tasks:
-                settings = settings_in(tmp_path, key=KEY)
+                settings = settings_in(tmp_path, key=key)
                 ready = asyncio.Event()
 
                 def up(found: list[str], urls: list[str] = urls, ready: asyncio.Event = ready) -> None:
@@ -164,14 +193,15 @@ async def test_serving_several_principals_marks_ids_and_serving_one_does_not(tmp
                     await ready.wait()
                 id = await opened(http, urls[0], ANN)
                 stop.set()
-            assert id == (OwnedIds([KEY], "it").marked(ID, "ann") if marked else ID)
+            marks = OwnedIds(settings.keys, "it")
+            assert id == (marks.marked(ID, "ann" if tokens else "", settled) if len(tokens) > 1 or key else ID)
 
 
 def test_keys_rotate() -> None:
     old, new = os.urandom(32), os.urandom(32)
     before, between, after = (OwnedIds(keys, "it") for keys in ([old], [new, old], [new]))
-    assert between.taken_off(before.marked(ID, "ann"), "ann") == ID
-    assert after.taken_off(between.marked(ID, "ann"), "ann") == ID
+    assert between.taken_off(before.marked(ID, "ann"), "ann") == (ID, None)
+    assert after.taken_off(between.marked(ID, "ann"), "ann") == (ID, None)
     assert after.taken_off(before.marked(ID, "ann"), "ann") is None
 
 

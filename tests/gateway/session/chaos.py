@@ -271,6 +271,7 @@ class Chaos:
                         assert id not in self.ours
                         self.ours.append(id)
             else:
+                assert isinstance(action, ToClient)
                 self.lane_keeps(action)
                 self.reached_client(action, came)
         inside = self.messages(came or b"")

@@ -72,7 +72,8 @@ async def gateways(
             address = await stack.enter_async_context(listening(app))
             http = await stack.enter_async_context(aiohttp.ClientSession())
             clients.append(Client(http, f"{address}/mcp"))
-        yield server, *clients
+        first, second = clients
+        yield server, first, second
 
 
 async def test_what_one_gateway_asks_another_waits_for_and_the_server_is_told_once(tmp_path: Path, url: str) -> None:

@@ -1,4 +1,4 @@
-"""What it seals into `requestState`, so that it need not remember."""
+"""What it seals into `requestState`, so that it need not remember, and what it knows at every replica."""
 
 from __future__ import annotations
 
@@ -72,5 +72,42 @@ STATE = (
             "a_gateway_that_was_started_anew_goes_on_with_its_sessions",
         )
         + tests_in("gateway/test_asking_by_rounds.py", "another_replica_goes_on_with_it"),
+    ),
+    Requirement(
+        "gateway.task-asked-once",
+        "scenario",
+        "What a task asks is asked once, whichever replica is polled, and by another when the one that asks dies.",
+        PURPOSE,
+        "gateway",
+        tests_in(
+            "gateway/session/test_tasks_shared.py",
+            "what_one_gateway_asks_another_waits_for_and_the_server_is_told_once",
+            "another_gateway_asks_when_the_claim_of_a_dead_one_has_lapsed",
+        )
+        + tests_in("gateway/test_claiming.py", "what_is_kept_is_sealed_for_this_sample_alone")
+        + tests_in(
+            "faults/gateway/test_replicas.py",
+            "a_replica_that_is_killed_while_it_asks_for_a_task_is_followed_by_the_other",
+        ),
+    ),
+    Requirement(
+        "gateway.client-known-everywhere",
+        "scenario",
+        "What a client can do is known at a replica that did not see its `initialize`.",
+        PURPOSE,
+        "gateway",
+        tests_in(
+            "gateway/http/test_handshakes.py",
+            "a_client_that_samples_is_asked_by_every_replica",
+            "a_client_that_elicits_is_asked_for_a_persons_yes_by_every_replica",
+        ),
+    ),
+    Requirement(
+        "gateway.events-replayed-to-their-own",
+        "MUST",
+        "The events of a session are replayed to its own client alone, where the server cannot tell clients apart.",
+        "2025-11-25 basic/transports, Resumability and Redelivery",
+        "gateway",
+        tests_in("gateway/http/test_event_ids.py", "the_events_of_a_session_are_replayed_to_its_own_client_alone"),
     ),
 )

@@ -14,9 +14,10 @@ from upcall.gateway.http.client.upstream import Upstream as Server
 from upcall.gateway.http.front.app import App, Endpoint
 from upcall.gateway.http.front.guards import Guard
 from upcall.gateway.http.front.listening import Listener, Tls, bound
+from upcall.gateway.http.proxy.connections import Connect
 from upcall.gateway.http.proxy.owning import OwnedIds
 from upcall.gateway.http.proxy.proxying import Proxy
-from upcall.gateway.performing import Answers, Frames
+from upcall.gateway.performing import Answers
 from upcall.gateway.session.session import Session
 from upcall.gateway.session.tasks import Tasks
 from upcall.gateway.settings import Serving, Settings, Upstream
@@ -104,7 +105,7 @@ async def serve_async(
         await answering.aclose()
 
 
-def connect_for(answering: Answering, name: str, *, replicas: bool = False) -> Callable[[str], tuple[Frames, Answers]]:
+def connect_for(answering: Answering, name: str, *, replicas: bool = False) -> Connect:
     """Makes the session of each connection to the server of this name, and what answers its samples.
 
     Args:
@@ -115,7 +116,7 @@ def connect_for(answering: Answering, name: str, *, replicas: bool = False) -> C
     mine = answering.of(name)
     terms, sealer, tasks = FollowedTerms(mine), mine.sealer(), Tasks(name, shared=replicas)
 
-    def connect(principal: str) -> tuple[Frames, Answers]:
+    def connect(principal: str) -> tuple[Session, Answers]:
         return Session(terms, sealer, principal=principal, tasks=tasks), answering.of(name)
 
     return connect
@@ -134,13 +135,14 @@ def endpoint_for(
     Args:
         upstream: The server.
         answering: Answers its samples.
-        keys: The state keys; needed where several principals come.
+        keys: The state keys; needed where several principals come, or replicas are.
         principals: How many may come.
         replicas: Whether other gateways with the same keys serve the same clients. A program is each one's own.
     """
     connect = connect_for(answering, upstream.name, replicas=replicas and upstream.url is not None)
     if upstream.url is not None:
-        ids = OwnedIds(keys, upstream.name) if principals > 1 else None
+        several = principals > 1
+        ids = OwnedIds(keys, upstream.name, events=several) if several or replicas else None
         return Proxy(Server(upstream.url, headers=upstream.headers), connect, ids=ids)
     from upcall.gateway.http.children.hosting import Hosting
 

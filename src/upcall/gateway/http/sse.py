@@ -9,11 +9,12 @@ Rules: WHATWG HTML, "Server-sent events", 9.2.5 and 9.2.6. Ends of lines are ``\
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
-__all__ = ["Event", "EventTooLarge", "Parser", "comment", "written"]
+__all__ = ["Event", "EventTooLarge", "Parser", "comment", "with_ids", "written"]
 
 EVENT_BYTES: Final = 256 * 1024 * 1024
 """Longest event, in bytes."""
@@ -124,6 +125,26 @@ def _parsed(raw: bytes) -> Event:
         fields.get(b"id"),
         fields.get(b"retry"),
     )
+
+
+def with_ids(event: Event, changed: Callable[[bytes], bytes]) -> Event:
+    """The event with other ids in it, and every other byte as it was. An id stays that is empty, or that readers ignore
+    because it holds a NUL."""
+
+    def other(value: bytes) -> bytes:
+        return changed(value) if value and b"\0" not in value else value
+
+    parts = []
+    for number, line in enumerate(event.raw.splitlines(keepends=True)):
+        start = len(_BOM) if number == 0 and line.startswith(_BOM) else 0
+        if line.startswith(b"id:", start):
+            start += 4 if line[start + 3 : start + 4] == b" " else 3
+            end = len(line.rstrip(b"\r\n"))
+            parts += [line[:start], other(line[start:end]), line[end:]]
+        else:
+            parts.append(line)
+    id = None if event.id is None else other(event.id)
+    return Event(b"".join(parts), event.data, event.kind, id, event.retry)
 
 
 def written(

@@ -26,6 +26,7 @@ from upcall.gateway.session.actions import (
     ToClient,
     ToServer,
 )
+from upcall.gateway.session.handshake import Handshake
 from upcall.gateway.session.session import Session
 from upcall.gateway.session.tasks import Tasks
 from upcall.gateway.session.terms import Answers, Terms
@@ -37,6 +38,7 @@ __all__ = [
     "Answers",
     "Deferred",
     "Elicited",
+    "Handshake",
     "Lane",
     "Once",
     "Outcome",

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from upcall.gateway import frames
+from upcall.gateway.session.handshake import Handshake
 from upcall.gateway.session.terms import Terms
 from upcall.wire.eras import allows_tools
 
@@ -18,7 +19,7 @@ VERSION = "io.modelcontextprotocol/protocolVersion"
 
 
 class Declared(msgspec.Struct, frozen=True):
-    """What a client's request says about the client."""
+    """What a client's request of 2026-07-28 says about the client."""
 
     frame: bytes
     """The request as it goes upstream."""
@@ -54,7 +55,7 @@ _text = msgspec.json.Decoder(str)
 _versioned = msgspec.json.Decoder(_Versioned)
 
 
-def in_initialize(frame: bytes, params: Raw | UnsetType, terms: Terms) -> Declared:
+def in_initialize(frame: bytes, params: Raw | UnsetType, terms: Terms) -> tuple[bytes, Handshake]:
     """``initialize`` with the capability in it, where the gateway answers (2025-11-25, lifecycle, "Initialization")."""
     try:
         found = _initialize.decode(params) if params is not UNSET else _Initialize()
@@ -63,16 +64,27 @@ def in_initialize(frame: bytes, params: Raw | UnsetType, terms: Terms) -> Declar
     version = _string(found.protocol_version)
     capabilities = frames.members(found.capabilities)
     if capabilities is None or params is UNSET:
-        return Declared(frame, ours=False, elicits=False, version=version)
+        return frame, Handshake(version=version)
     ours = _answers(terms, capabilities)
-    elicits = _elicits(capabilities) and version is not None and version >= "2025-06-18"
+    tools = version is not None and allows_tools(version)
     if ours and _differs(terms, capabilities):
-        new = _declaration(terms, capabilities, tools=version is not None and allows_tools(version))
+        new = _declaration(terms, capabilities, tools=tools)
         inner = frames.changed(params, {"capabilities": new})
         built = None if inner is None else frames.changed(frame, {"params": inner})
         ours = built is not None
         frame = frame if built is None else built
-    return Declared(frame, ours=ours, elicits=elicits, version=version)
+    sampling = frames.members(capabilities.get("sampling"))
+    modes = frames.members(capabilities.get("elicitation")) or {}
+    return frame, Handshake(
+        sampling=sampling is not None,
+        sampling_tools="tools" in (sampling or {}),
+        sampling_context="context" in (sampling or {}),
+        form=_elicits(capabilities) and version is not None and version >= "2025-06-18",
+        url="url" in modes,
+        ours=ours,
+        tools=ours and terms.allowed and terms.tools and tools,
+        version=version,
+    )
 
 
 def in_meta(frame: bytes, params: Raw | UnsetType, terms: Terms) -> Declared | None:

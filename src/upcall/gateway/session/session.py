@@ -1,9 +1,9 @@
 """`Session`: what becomes of each frame between one client and one server.
 
-A session has no states of its own but one: whether sampling requests of a legacy server are taken, which ``initialize``
-settles. On 2026-07-28 everything is settled with each request. Which era a frame is of is seen from the frame alone.
-What is open is with its parts: the client's requests (`Calls`), a legacy server's sampling requests and our questions
-for them (`Taken`), a modern server's rounds (`Rounds`) and the samplings of its tasks (`Tasking`).
+A session has no states of its own but one: what ``initialize`` has settled, such as whether sampling requests of a
+legacy server are taken. On 2026-07-28 everything is settled with each request. Which era a frame is of is seen from the
+frame alone. What is open is with its parts: the client's requests (`Calls`), a legacy server's sampling requests and
+our questions for them (`Taken`), a modern server's rounds (`Rounds`) and the samplings of its tasks (`Tasking`).
 
 Invariants: a frame that is not about sampling goes through once, as the same object, in order. A frame that cannot be
 read goes through, too. The client gets one response to each of its requests, as far as the server gives one; ids of
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw
+from msgspec.structs import replace
 
 from upcall.errors import ServerUnavailable
 from upcall.gateway import frames
@@ -31,6 +32,7 @@ from upcall.gateway.session._rounds import Rounds
 from upcall.gateway.session._taken import Taken
 from upcall.gateway.session._tasking import LISTEN, NOTICE, TASKS, Tasking
 from upcall.gateway.session.actions import Action, Lane, Outcome, ToClient, ToServer
+from upcall.gateway.session.handshake import Handshake
 from upcall.gateway.session.tasks import Tasks
 from upcall.gateway.session.terms import Terms
 
@@ -65,8 +67,7 @@ class Session:
         tasks: Tasks | None = None,
     ) -> None:
         self._terms = terms
-        self._takes = False
-        self._elicits = False
+        self._handshake: Handshake | None = None
         self._replays = False
         self._version: str | None = None
         self._names = Names()
@@ -86,6 +87,15 @@ class Session:
     def version(self) -> str | None:
         """The protocol version: negotiated (legacy), or of the last request (2026-07-28)."""
         return self._version
+
+    @property
+    def handshake(self) -> Handshake | None:
+        """What ``initialize`` has settled; ``None`` while there was none."""
+        return None if self._handshake is None else replace(self._handshake, version=self._version)
+
+    def resume(self, handshake: Handshake) -> None:
+        """Go on with a session of which another process saw the ``initialize``."""
+        self._handshake, self._version = handshake, handshake.version
 
     def from_client(self, frame: bytes, lane: Lane = None) -> list[Action]:
         """A frame of the client, as it came on this lane."""
@@ -192,11 +202,9 @@ class Session:
                         return found
                 return self._rounds.opened(call)
         elif method == "initialize":
-            started = in_initialize(frame, envelope.params, self._terms())
-            call.frame = started.frame
-            self._takes, self._elicits = started.ours, started.elicits
-            self._version = started.version
-            return [ToServer(started.frame, lane)]
+            call.frame, self._handshake = in_initialize(frame, envelope.params, self._terms())
+            self._version = self._handshake.version
+            return [ToServer(call.frame, lane)]
         return [ToServer(frame, lane)]
 
     def _client_cancelled(self, frame: bytes, params: Raw, lane: Lane) -> list[Action]:
@@ -224,9 +232,9 @@ class Session:
                 self._progress.told(envelope.params)
             elif method == NOTICE and isinstance(envelope.params, Raw):
                 return self._noticed(frame, envelope.params, lane)
-        elif method == SAMPLING and self._takes and id is not None:
+        elif method == SAMPLING and id is not None and (settled := self._handshake) is not None and settled.ours:
             return self._taken.take(
-                frame, envelope, lane, version=self._version, elicits=self._elicits, replays=self._replays
+                frame, envelope, lane, version=self._version, elicits=settled.form, replays=self._replays
             )
         return [ToClient(frame, lane)]
 

@@ -18,14 +18,18 @@ from collections.abc import Callable, Hashable
 from contextlib import suppress
 from typing import Final, Protocol, TypeAlias
 
+from msgspec.structs import replace
+
 from upcall.errors import ServerUnavailable
 from upcall.gateway.frames import joined, peek
 from upcall.gateway.http.client.upstream import Upstream
 from upcall.gateway.http.headers import ToolHeaders, is_modern, repeated, said
 from upcall.gateway.http.proxy.forwarding import VERSION, answering_headers
 from upcall.gateway.http.responding import Header
-from upcall.gateway.performing import Answers, Frames, Performer
+from upcall.gateway.performing import Answers, Performer
 from upcall.gateway.session.actions import Lane, ToClient, ToServer
+from upcall.gateway.session.handshake import Handshake
+from upcall.gateway.session.session import Session
 
 __all__ = ["Carrier", "Connect", "Connection", "Connections"]
 
@@ -35,7 +39,7 @@ _ANSWER_SECONDS: Final = 60.0
 _OPENING_SECONDS: Final = 1.0
 
 
-Connect: TypeAlias = Callable[[str], tuple[Frames, Answers]]
+Connect: TypeAlias = Callable[[str], tuple[Session, Answers]]
 """Makes the session of a new connection, for a principal, and what answers its samples."""
 
 
@@ -140,6 +144,23 @@ class Connection:
         finally:
             self._muted, self._unsaid = False, None
 
+    @property
+    def handshake(self) -> Handshake | None:
+        """What ``initialize`` has settled."""
+        return self._session.handshake
+
+    def resume(self, version: str | None, handshake: Handshake | None) -> None:
+        """Begin in the middle of a session.
+
+        Args:
+            version: As the client says with each request from 2025-06-18 on.
+            handshake: What its ``initialize`` settled elsewhere, where that is known.
+        """
+        if handshake is None:
+            self.assume(version)
+        else:
+            self._session.resume(replace(handshake, version=version or handshake.version))
+
     def assume(self, version: str | None) -> None:
         """Begin in the middle: with a client that has said elsewhere what it can, so that we cannot know."""
         params = {"protocolVersion": version or "2025-03-26", "capabilities": {}, "clientInfo": {}}
@@ -173,6 +194,8 @@ class Connection:
         await self._performer.aclose()
         for task in list(self._posts):
             task.cancel()
+        while self._posts:
+            await asyncio.wait(self._posts)
 
     def _collect(self, exchange: Carrier, frame: bytes | None, run: Callable[[], None]) -> list[bytes]:
         got: list[bytes] = []
@@ -212,7 +235,7 @@ class Connection:
         task.add_done_callback(self._posts.discard)
 
     async def _posted(self, frame: bytes) -> None:
-        version = getattr(self._session, "version", None)
+        version = self._session.version
         message = peek(frame)
         headers = answering_headers(self.headers, version)
         if message is not None and isinstance(message.method, str) and is_modern(version):
@@ -254,12 +277,15 @@ class Connections:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, id: str, principal: str, version: str | None) -> Connection | None:
-        """The connection of this id, made anew where it is not known; ``None`` when it is somebody else's."""
+    def get(
+        self, id: str, principal: str, version: str | None, handshake: Handshake | None = None
+    ) -> Connection | None:
+        """The connection of this id, made anew where it is not known; ``None`` when it is somebody else's. The rest is
+        as `Connection.resume` has it."""
         found = self._kept.get(id)
         if found is None:
             found = self._make(principal)
-            found.assume(version)
+            found.resume(version, handshake)
             self.keep(id, found)
         elif found.principal != principal:
             return None

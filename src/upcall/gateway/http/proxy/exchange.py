@@ -29,7 +29,7 @@ from upcall.gateway.http.headers import is_modern, status_for
 from upcall.gateway.http.proxy.connections import Connection
 from upcall.gateway.http.proxy.forwarding import VERSION, response_headers, upstream_headers
 from upcall.gateway.http.responding import Header, Receive, Send
-from upcall.gateway.http.sse import Event, EventTooLarge, Parser, comment, written
+from upcall.gateway.http.sse import Event, EventTooLarge, Parser, comment, with_ids, written
 from upcall.gateway.http.streams import requests_in
 
 __all__ = ["Exchange"]
@@ -47,7 +47,7 @@ _log = logging.getLogger("upcall.gateway")
 
 
 class Exchange:
-    """Made for one request, run once. It is the lane of what it carries."""
+    """Made for one request, run once. It is the lane of what it carries. ``event_id`` marks the ids of events."""
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class Exchange:
         upstream: Upstream,
         frame_bytes: int,
         on_reply: Callable[[Reply], None] = lambda reply: None,
+        event_id: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self.standalone = request.method == "GET" and b"last-event-id" not in request.fields
         """See `Carrier`."""
@@ -69,6 +70,7 @@ class Exchange:
         self._upstream = upstream
         self._frame_bytes = frame_bytes
         self._on_reply = on_reply
+        self._event_id = event_id
         self._headers = upstream_headers(request.headers)
         self._to_server: deque[bytes] = deque()
         self._to_client: deque[bytes] = deque()
@@ -262,6 +264,8 @@ class Exchange:
         """What goes on of it."""
         if event.id is not None:
             self._resumable = True
+            if self._event_id is not None:
+                event = with_ids(event, self._event_id)
         if not event.data:
             return event.raw
         got = self._connection.from_server(event.data, self)

@@ -15,10 +15,11 @@ from typing import Final
 from upcall.gateway.http.client.reply import Reply
 from upcall.gateway.http.client.upstream import Upstream
 from upcall.gateway.http.front.app import Request, problem
+from upcall.gateway.http.front.guards import Refusal
 from upcall.gateway.http.proxy.connections import Connect, Connection, Connections
 from upcall.gateway.http.proxy.exchange import Exchange
 from upcall.gateway.http.proxy.forwarding import SESSION, VERSION
-from upcall.gateway.http.proxy.owning import OwnedIds
+from upcall.gateway.http.proxy.owning import Inward, OwnedIds
 from upcall.gateway.http.responding import Receive, Send, send_json
 
 __all__ = ["Proxy"]
@@ -39,7 +40,7 @@ class Proxy:
         frame_bytes: Longest message of the server.
         idle_seconds: How long a session that nobody uses is remembered.
         connections: How many sessions are remembered.
-        ids: Marks session ids, where several principals come; they pass as they are when ``None``.
+        ids: Marks ids, where several principals or replicas are; they pass as they are when ``None``.
         now: The time, in seconds.
     """
 
@@ -70,23 +71,33 @@ class Proxy:
         if request.method not in _METHODS:
             await send_json(send, 405, problem(-32600, "Method not allowed."), [(b"allow", b"GET, POST, DELETE")])
             return
-        if self._ids is None:
-            await self._served(request, receive, send)
-        elif (inward := self._ids.inward(request)) is not None:
-            await self._served(inward, receive, self._ids.outward(send, request, inward))
-        else:
-            await send_json(send, 404, _UNKNOWN)
-
-    async def _served(self, request: Request, receive: Receive, send: Send) -> None:
-        id = request.header(SESSION)
+        inward = Inward(request, None) if self._ids is None else self._ids.inward(request)
+        if isinstance(inward, Refusal):
+            await send_json(send, inward.status, problem(-32600, inward.message))
+            return
+        id, principal = inward.request.header(SESSION), request.principal
         if id is None:
-            connection: Connection | None = self._made(request.principal)
+            connection: Connection | None = self._made(principal)
         else:
-            connection = self._kept.get(id, request.principal, request.header(VERSION))
+            connection = self._kept.get(id, principal, inward.request.header(VERSION), inward.handshake)
         if connection is None:
             await send_json(send, 404, _UNKNOWN)
             return
+        event_id = None
+        if self._ids is not None:
+            event_id = self._ids.event_ids(principal, lambda: connection.id)
+            send = self._ids.outward(send, request, inward.request, lambda: connection.handshake)
+        await self._served(connection, inward.request, receive, send, event_id)
 
+    async def _served(
+        self,
+        connection: Connection,
+        request: Request,
+        receive: Receive,
+        send: Send,
+        event_id: Callable[[bytes], bytes] | None,
+    ) -> None:
+        id = request.header(SESSION)
         ended = False
         if request.method == "GET":
             connection.opening = opened = asyncio.Event()
@@ -113,6 +124,7 @@ class Proxy:
             upstream=self._upstream,
             frame_bytes=self._frame_bytes,
             on_reply=on_reply,
+            event_id=event_id,
         )
         try:
             await exchange.run()
