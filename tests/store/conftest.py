@@ -40,13 +40,18 @@ def postgres_database() -> Iterator[str]:
             server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+def schema_in(database: str) -> str:
+    """The address of a new schema there, which goes with the database."""
+    name = f"s{secrets.token_hex(6)}"
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f'CREATE SCHEMA "{name}"')
+    return f"{database}?options={quote(f'-csearch_path={name}')}"
+
+
 @pytest.fixture
 def postgres_url(postgres_database: str) -> str:
-    """A schema of the test's own, which goes with the database."""
-    name = f"s{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_database, autocommit=True) as connection:
-        connection.execute(f'CREATE SCHEMA "{name}"')
-    return f"{postgres_database}?options={quote(f'-csearch_path={name}')}"
+    """A schema of the test's own."""
+    return schema_in(postgres_database)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.store.conftest import schema_in
 from tests.store.samples import NOON
 from upcall.store import Cursor, Filter
 from upcall.store._connection import Connection
@@ -53,9 +54,10 @@ def test_sqlite_walks_an_index(sqlite_connection: Connection, filter: Filter, af
     assert not [step for step in plan if "TEMP B-TREE" in step or (step.startswith("SCAN") and "INDEX" not in step)]
 
 
-@pytest.fixture
-def postgres_connection(postgres_url: str) -> Iterator[psycopg.Connection[Any]]:
+@pytest.fixture(scope="module")
+def postgres_connection(postgres_database: str) -> Iterator[psycopg.Connection[Any]]:
     """With enough rows that the planner cares, a few of them unfinished."""
+    postgres_url = schema_in(postgres_database)
     PostgresBackend(postgres_url, timeout=5, patience=5).connect(write=True).close()
     with psycopg.connect(postgres_url) as connection:
         connection.execute(
