@@ -227,7 +227,7 @@ async def test_a_question_in_the_store_is_decided_from_another_terminal(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 async def test_when_it_ends_in_the_middle_of_a_call_no_process_is_left(
-    scene: Scene, claude: Claude, programs: Programs, number: int
+    scene: Scene, claude: Claude, programs: Programs, number: signal.Signals
 ) -> None:
     scene.policy(_WAITS)
     await behind(scene, claude, programs, "upcall-mcp-2", "server-everything")
