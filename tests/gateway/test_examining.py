@@ -77,8 +77,11 @@ async def test_a_tool_that_is_there_only_for_clients_that_can_sample_is_found_in
 
 
 @pytest.mark.parametrize("manner", ["touchy", "silent"])
-async def test_a_server_that_dies_or_falls_silent_at_discovery_is_asked_the_old_way(manner: str) -> None:
-    report = await reported(peculiar(manner), seconds=5.0)
+async def test_a_server_that_dies_or_falls_silent_at_discovery_is_asked_the_old_way(
+    manner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("upcall.gateway.examining._probing._DISCOVERY", 0.3)
+    report = await reported(peculiar(manner))
     assert (report.era, report.version) == ("legacy", "2025-11-25")
     assert [one.tool for one in report.samples] == ["explain"]
 
