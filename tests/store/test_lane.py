@@ -69,9 +69,9 @@ def make(backend: _Counting) -> Iterator[_Make]:
 class _Blocked:
     """Occupies a lane's thread until it is let go."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: Lane, *, lock: bool = False) -> None:
         self._running, self._go = threading.Event(), threading.Event()
-        self.future = lane.submit(self._work)
+        self.future = lane.submit(self._work, lock=lock)
         assert self._running.wait(5)
 
     def _work(self, session: Session) -> None:
@@ -113,6 +113,52 @@ def test_no_more_than_a_batch_shares_one(make: _Make, backend: _Counting) -> Non
     blocked.let_go()
     assert [_result(future) for future in futures] == [1] * 10
     assert backend.commits == before + 1 + 3
+
+
+def test_those_that_need_the_lock_wait_for_each_other_and_keep_no_other_waiting(make: _Make) -> None:
+    lane = make(threads=2, batch=100, write=False)
+    holding = _Blocked(lane, lock=True)
+    locking = [lane.submit(_keys, lock=True) for _ in range(3)]
+    assert [_result(lane.submit(_keys)) for _ in range(3)] == [[]] * 3
+    assert not any(future.done() for future in locking)
+    holding.let_go()
+    assert [_result(future) for future in locking] == [[]] * 3
+
+
+def test_with_and_without_the_lock_they_are_taken_in_order(make: _Make) -> None:
+    lane, done = make(batch=3), list[int]()
+    blocked = _Blocked(lane)
+    futures = [
+        lane.submit(lambda _, number=number: done.append(number), lock=number % 3 == 1)  # type: ignore[misc]
+        for number in range(20)
+    ]
+    blocked.let_go()
+    for future in futures:
+        _result(future)
+    assert done == list(range(20))
+
+
+def test_one_that_needed_the_lock_and_left_keeps_it_from_nobody(make: _Make) -> None:
+    lane = make(threads=2, batch=100, write=False)
+    first, second = _Blocked(lane), _Blocked(lane)
+    gone = lane.submit(_keys, lock=True)
+    assert gone.cancel()
+    first.let_go()
+    assert _result(lane.submit(_keys, lock=True)) == []
+    second.let_go()
+    assert _result(lane.submit(_keys, lock=True)) == []
+
+
+def test_closing_finishes_those_that_wait_for_the_lock(make: _Make) -> None:
+    lane = make(threads=2, batch=2, write=False)
+    holding = _Blocked(lane, lock=True)
+    locking = [lane.submit(_keys, lock=True) for _ in range(5)]
+    closing = threading.Thread(target=lane.close, args=(10,))
+    closing.start()
+    holding.let_go()
+    assert [_result(future) for future in locking] == [[]] * 5
+    closing.join(5)
+    assert not closing.is_alive()
 
 
 def test_one_that_fails_does_not_take_its_neighbours_along(make: _Make) -> None:

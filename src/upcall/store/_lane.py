@@ -2,7 +2,8 @@
 
 A *job* is waiting, running or done. Waiting ones are taken in order, as many at once as the lane's batch allows, and
 done in one transaction: under load the disk is waited for once per batch, not once per job. When a batch fails, it
-is rolled back and its jobs are done one by one, so that each gets its own outcome.
+is rolled back and its jobs are done one by one, so that each gets its own outcome. Jobs that need the lock are left to
+one thread at a time: another would only wait for it, and the jobs that need none with it.
 
 Invariants: a job's future is resolved after its transaction was committed or rolled back, never before; a job whose
 caller left while it waited is not done at all; a thread lives on whatever a job raises; a thread that has had
@@ -37,6 +38,7 @@ class _Job(Generic[T]):
     def __init__(self, work: Work[T], *, lock: bool, unhurried: bool) -> None:
         self.work = work
         self.lock = lock
+        self.number = 0
         self.unhurried = unhurried
         self.future: Future[T] = Future()
         self.since = monotonic()
@@ -74,6 +76,9 @@ class Lane:
         self.limit = limit
         self._idle = idle
         self._jobs: deque[_Job[Any]] = deque()
+        self._locking: deque[_Job[Any]] = deque()  # those that need the lock
+        self._holder: threading.Thread | None = None  # has some of these under way
+        self._number = 0
         self._changed = threading.Condition()
         self._threads: set[threading.Thread] = set()
         self._workers: set[_Worker] = set()
@@ -90,11 +95,12 @@ class Lane:
         with self._changed:
             if self._closed:
                 raise StoreError("The record is closed.")
-            self._jobs.append(job)
+            self._number = job.number = self._number + 1
+            (self._locking if lock else self._jobs).append(job)
             for worker in self._workers:
                 worker.cut_after(self.limit)
             self._changed.notify()
-            if len(self._jobs) > self._free and len(self._threads) < self._most:
+            if len(self._jobs) + len(self._locking) > self._free and len(self._threads) < self._most:
                 self._start()
         return job.future
 
@@ -108,8 +114,9 @@ class Lane:
         for thread in threads:
             thread.join(max(0.0, until - monotonic()))
         with self._changed:
-            left = list(self._jobs)
+            left = [*self._jobs, *self._locking]
             self._jobs.clear()
+            self._locking.clear()
         for job in left:
             if job.future.set_running_or_notify_cancel():
                 job.future.set_exception(StoreError("The record was closed."))
@@ -131,31 +138,53 @@ class Lane:
                 # Free before anybody hears of it: who goes on at once finds this thread, and starts no other.
                 with self._changed:
                     self._free += 1
+                    self._unlock()
                 for outcome in outcomes:
                     outcome.tell()
                 del jobs, outcomes, outcome  # a thread that waits keeps nobody's answers alive
         finally:
             with self._changed:
                 self._workers.discard(worker)
+                self._unlock()
             worker.let_go()
 
     def _take(self) -> list[_Job[Any]]:
         """The next jobs; none when the thread is to end. In that case it has been struck off already."""
         while True:
             with self._changed:
-                while not self._jobs:
-                    if self._closed or not (self._changed.wait(self._idle) or self._jobs):
+                while not self._ready():
+                    if self._closed or not (self._changed.wait(self._idle) or self._jobs or self._locking):
                         self._threads.discard(threading.current_thread())
                         self._free -= 1
                         return []
                 self._free -= 1
-                waiting = [self._jobs.popleft() for _ in range(min(self._batch, len(self._jobs)))]
+                waiting = self._next()
             # Outside of the lock: resolving a future runs its callbacks.
             jobs = [job for job in waiting if self._in_time(job)]
             if jobs:
                 return jobs
             with self._changed:
                 self._free += 1
+                self._unlock()
+
+    def _ready(self) -> bool:
+        return bool(self._jobs or (self._locking and self._holder is None))
+
+    def _next(self) -> list[_Job[Any]]:
+        """The first so many, in order; those that need the lock only when no other thread has some."""
+        jobs, locking = self._jobs, self._locking if self._holder is None else deque[_Job[Any]]()
+        found: list[_Job[Any]] = []
+        while len(found) < self._batch and (jobs or locking):
+            plain = not locking or (jobs and jobs[0].number < locking[0].number)
+            found.append((jobs if plain else locking).popleft())
+        if any(job.lock for job in found):
+            self._holder = threading.current_thread()
+        return found
+
+    def _unlock(self) -> None:
+        if self._holder is threading.current_thread():
+            self._holder = None
+            self._changed.notify_all()
 
     def _in_time(self, job: _Job[Any]) -> bool:
         if not job.future.set_running_or_notify_cancel():
