@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -21,11 +22,15 @@ TOOL, ARGUMENTS = "trigger-sampling-request", {"prompt": "Why is the sky blue?"}
 TOKEN = "a-token-of-sixteen-and-more"
 
 
+@pytest.fixture(scope="session", autouse=True)  # first, so that tests are skipped where they cannot be had
+def apps() -> dict[str, Path]:
+    return {app.name: app.program() for app in (codex.APP, gemini_cli.APP)}
+
+
 @pytest.fixture(params=["codex", "gemini-cli"])
-def client(request: pytest.FixtureRequest, scene: Scene, programs: Programs) -> Codex | Gemini:
-    if request.param == "codex":
-        return Codex(scene, programs, codex.APP.program())
-    return Gemini(scene, programs, gemini_cli.APP.program())
+def client(request: pytest.FixtureRequest, scene: Scene, apps: dict[str, Path], programs: Programs) -> Codex | Gemini:
+    make = Codex if request.param == "codex" else Gemini
+    return make(scene, programs, apps[request.param])
 
 
 @asynccontextmanager

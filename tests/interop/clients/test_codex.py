@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from pathlib import Path
 
 import anyio
 import pytest
@@ -20,9 +21,14 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.embedded, pytest.
 EVERYTHING, TOOL, ARGUMENTS = "server-everything", "trigger-sampling-request", {"prompt": "Why is the sky blue?"}
 
 
+@pytest.fixture(scope="session", autouse=True)  # first, so that tests are skipped where it cannot be had
+def program() -> Path:
+    return APP.program()
+
+
 @pytest.fixture
-def codex(scene: Scene, programs: Programs) -> Codex:
-    return Codex(scene, programs, APP.program())
+def codex(scene: Scene, program: Path, programs: Programs) -> Codex:
+    return Codex(scene, programs, program)
 
 
 async def wrapped(scene: Scene, codex: Codex) -> None:

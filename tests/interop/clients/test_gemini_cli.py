@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -21,9 +22,14 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.embedded, pytest.
 EVERYTHING, TOOL, ARGUMENTS = "server-everything", "trigger-sampling-request", {"prompt": "Why is the sky blue?"}
 
 
+@pytest.fixture(scope="session", autouse=True)  # first, so that tests are skipped where it cannot be had
+def program() -> Path:
+    return APP.program()
+
+
 @pytest.fixture
-def gemini(scene: Scene, programs: Programs) -> Gemini:
-    return Gemini(scene, programs, APP.program())
+def gemini(scene: Scene, program: Path, programs: Programs) -> Gemini:
+    return Gemini(scene, programs, program)
 
 
 async def wrapped(scene: Scene, gemini: Gemini) -> None:
