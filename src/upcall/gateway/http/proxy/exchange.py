@@ -1,8 +1,7 @@
 """One request of a client over HTTP, and the requests upstream that it takes to answer it.
 
-The response to the client is *waiting*, then *begun* (as events, or passed on as it comes) or *sent* (whole), and
-*over*. While a POST waits for samples it is *held*: the server has answered, and its answer stays here. A held one that
-is waiting becomes events after a while, with comments as signs of life, where the client takes events.
+While a POST waits for samples it is *held*: the server has answered, and its answer stays here. A held one whose
+response is waiting becomes events after a while, with comments as signs of life, where the client takes events.
 
 Invariants: the status and headers are those of the upstream response that the client's answer came with. An event that
 does not change goes on as the bytes it came in, before the next is looked for; one that is taken leaves its id behind,
@@ -16,7 +15,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from msgspec import UNSET
 
@@ -28,6 +27,7 @@ from upcall.gateway.http.front.app import Request, problem
 from upcall.gateway.http.headers import is_modern, status_for
 from upcall.gateway.http.proxy.connections import Connection
 from upcall.gateway.http.proxy.forwarding import VERSION, response_headers, upstream_headers
+from upcall.gateway.http.proxy.response import Response
 from upcall.gateway.http.responding import Header, Receive, Send
 from upcall.gateway.http.sse import Event, EventTooLarge, Parser, comment, with_ids, written
 from upcall.gateway.http.streams import requests_in
@@ -66,7 +66,7 @@ class Exchange:
         self._connection = connection
         self._request = request
         self._receive = receive
-        self._send = send
+        self._response = Response(send)
         self._upstream = upstream
         self._frame_bytes = frame_bytes
         self._on_reply = on_reply
@@ -75,12 +75,8 @@ class Exchange:
         self._to_server: deque[bytes] = deque()
         self._to_client: deque[bytes] = deque()
         self._changed = asyncio.Event()
-        self._begun = self._over = self._left = self._resumable = self._held = False
+        self._left = self._resumable = self._held = False
         self._answers = 0
-        self._unsent: dict[str, Any] | None = None
-        """The head of a response that waits for the first piece of the body, to go with it."""
-        self._writing = asyncio.Lock()
-        self._flushing: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
 
@@ -91,17 +87,19 @@ class Exchange:
 
     def push(self, frame: bytes, *, sought: bool) -> bool:
         """See `Carrier`."""
-        takes = self._begun or (sought and (_is_response(frame) or (self._held and self._takes_events)))
-        if self._over or not takes:
+        begun = self._response.begun
+        takes = begun or (sought and (_is_response(frame) or (self._held and self._takes_events)))
+        if self._response.over or not takes:
             return False
-        self._to_client.append(frame)
+        if begun:
+            self._response.later(written(frame))
+        else:
+            self._to_client.append(frame)
         self._changed.set()
-        if self._begun and (self._flushing is None or self._flushing.done()):
-            self._flushing = asyncio.create_task(self._flush())
         return True
 
     def _leave(self) -> None:
-        if not self._over and not self._left and self._running is not None:
+        if not self._response.over and not self._left and self._running is not None:
             self._left = True
             self._running.cancel()
 
@@ -113,7 +111,8 @@ class Exchange:
         timer = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._watch)
         try:
             await (self._post() if self._request.method == "POST" else self._get())
-            await self._finish()
+            if self._response.begun and not self._response.over and not self._left:
+                await self._response.end()
         except asyncio.CancelledError:
             if not self._left or task is None:
                 self._left = True
@@ -124,23 +123,20 @@ class Exchange:
         finally:
             timer.cancel()
             self._connection.exchanges.discard(self)
-            for other in (self._watching, self._flushing):
-                if other is not None:
-                    other.cancel()
+            if self._watching is not None:
+                self._watching.cancel()
             # What was cancelled has a traceback that leads here: a circle, which would keep the frames for long.
-            self._running = self._watching = self._flushing = None
+            self._running = self._watching = None
             if self._left:
                 self._connection.client_gone(self, self._unanswered())
-            self._over = True
+            self._response.leave()
 
     def _watch(self) -> None:
         if self._watching is None:
             self._watching = asyncio.create_task(self._watched())
 
     async def _watched(self) -> None:
-        if self._unsent is not None:
-            async with self._writing:
-                await self._put(b"")
+        await self._response.show()
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._leave()
@@ -159,7 +155,7 @@ class Exchange:
         try:
             reply = await self._upstream.request(self._request.method, self._headers, self._request.body or None)
         except ServerUnavailable as error:
-            await self._whole(502, [], problem(error.code, str(error)))
+            await self._response.whole(502, [], problem(error.code, str(error)))
             return
         async with reply:
             self._on_reply(reply)
@@ -169,32 +165,31 @@ class Exchange:
                 await self._passed(reply)
 
     async def _post(self) -> None:
+        response = self._response
         self._connection.from_client(self._request.body, self)
         asked = bool(self._to_server)
         while True:
             if self._to_server:
                 await self._ask(self._to_server.popleft())
             elif self._to_client:
-                if not self._begun and not _is_response(self._to_client[0]):
-                    await self._begin(200, _EVENTS)
-                if self._begun:
-                    await self._flush()
+                if not response.begun and not _is_response(self._to_client[0]):
+                    response.begin(200, _EVENTS)
+                frame = self._to_client.popleft()
+                if response.begun:
+                    await response.write(written(frame))
                 else:
-                    frame = self._to_client.popleft()
-                    await self._whole(status_for(frame), [], frame)
-            elif self._over or not self._waits:
+                    await response.whole(status_for(frame), [], frame)
+            elif response.over or not self._waits:
                 break
             else:
                 await self._hold()
-            if self._over:
+            if response.over:
                 break
-        if not self._begun and not self._over:
+        if not response.begun and not response.over:
             if asked:
-                await self._whole(502, [], problem(-32603, "The request came to no answer."))
+                await response.whole(502, [], problem(-32603, "The request came to no answer."))
             else:
-                self._over = True
-                await self._send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]})
-                await self._send({"type": "http.response.body", "body": b""})
+                await response.whole(202, [], b"")
 
     @property
     def _waits(self) -> bool:
@@ -218,7 +213,7 @@ class Exchange:
                 await self._events(reply)
             elif kind == "application/json" and reply.is_plain:
                 await self._json(reply)
-            elif self._begun:
+            elif self._response.begun:
                 await self._tell(self._connection.server_gone(f"The server answered with status {reply.status}.", self))
             else:
                 await self._passed(reply)
@@ -233,16 +228,16 @@ class Exchange:
             return
         got: list[bytes] = self._connection.from_server(body, self) if body else [body]
         self._held = not got
-        if self._begun:
+        if self._response.begun:
             await self._tell(got)
         elif got:
             self._answers += 1
             if reply.status >= 400:  # its error may name no request
                 self._connection.server_gone("The server gave no answer.", self)
-            await self._whole(reply.status, response_headers(reply.headers), got[-1])
+            await self._response.whole(reply.status, response_headers(reply.headers), got[-1])
 
     async def _events(self, reply: Reply) -> None:
-        if not self._begun:
+        if not self._response.begun:
             await self._begin(reply.status, response_headers(reply.headers))
         parser = Parser(self._frame_bytes)
         reason = "The server closed the stream before its answer."
@@ -250,7 +245,7 @@ class Exchange:
             while chunk := await reply.chunk():
                 out = b"".join([self._event(event) for event in parser.feed(chunk)])
                 if out:
-                    await self._write(out)
+                    await self._response.write(out)
         except ServerUnavailable as error:
             reason = str(error)
         except EventTooLarge:
@@ -284,10 +279,10 @@ class Exchange:
     async def _broken(self, error: ServerUnavailable) -> None:
         _log.warning("%s %s", error, error.detail)
         got = self._connection.server_gone(str(error), self)
-        if self._begun:
+        if self._response.begun:
             await self._tell(got)
         else:
-            await self._whole(502, [], got[-1] if got else problem(error.code, str(error)))
+            await self._response.whole(502, [], got[-1] if got else problem(error.code, str(error)))
 
     async def _hold(self) -> None:
         """Wait for what the samples give."""
@@ -297,11 +292,11 @@ class Exchange:
             async with asyncio.timeout(BEAT):
                 await self._changed.wait()
         except TimeoutError:
-            if not self._begun and not self._takes_events:
+            if not self._response.begun and not self._takes_events:
                 return
-            if not self._begun:
+            if not self._response.begun:
                 await self._begin(200, _EVENTS)
-            await self._write(comment())
+            await self._response.write(comment())
 
     async def _passed(self, reply: Reply) -> None:
         """Pass on what is none of ours, as it comes."""
@@ -309,59 +304,24 @@ class Exchange:
         length = reply.header(b"content-length")
         if length is not None and reply.status not in (204, 304):  # these have no body, whatever they say
             headers.append((b"content-length", length.encode("latin-1")))
-        await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        self._begun = True
+        await self._begin(reply.status, headers)
         try:
             while chunk := await reply.chunk():
-                await self._write(chunk)
+                await self._response.write(chunk)
         except ServerUnavailable:
             self._left = True  # the response stays unfinished, as it is upstream
-            return
-        await self._finish()
+            await self._response.show()
+        else:
+            await self._response.end()
 
     async def _begin(self, status: int, headers: list[Header]) -> None:
-        self._unsent = {"type": "http.response.start", "status": status, "headers": headers}
-        self._begun = True
+        self._response.begin(status, headers)
         if self._request.method == "GET" or self._watching is not None:  # else it goes when the watch begins at latest
-            await self._write(b"")
-
-    async def _whole(self, status: int, headers: list[Header], frame: bytes) -> None:
-        self._over = True
-        if not any(name == b"content-type" for name, _ in headers):
-            headers.append((b"content-type", b"application/json"))
-        headers.append((b"content-length", b"%d" % len(frame)))
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": frame})
+            await self._response.show()
 
     async def _tell(self, got: list[bytes]) -> None:
         if got:
-            await self._write(b"".join(written(frame) for frame in got))
-
-    async def _flush(self) -> None:
-        async with self._writing:
-            await self._pushed()
-
-    async def _pushed(self) -> None:
-        while self._to_client:
-            await self._put(written(self._to_client.popleft()))
-
-    async def _write(self, body: bytes) -> None:
-        async with self._writing:
-            await self._put(body)
-
-    async def _put(self, body: bytes, *, more: bool = True) -> None:
-        if self._unsent is not None:
-            head, self._unsent = self._unsent, None
-            await self._send(head)
-        if body or not more:
-            await self._send({"type": "http.response.body", "body": body, "more_body": more})
-
-    async def _finish(self) -> None:
-        if self._begun and not self._over and not self._left:
-            async with self._writing:  # so that nobody who waits for it writes after the end
-                await self._pushed()
-                self._over = True
-                await self._put(b"", more=False)
+            await self._response.write(b"".join(written(frame) for frame in got))
 
 
 def _is_response(frame: bytes) -> bool:
