@@ -7,6 +7,7 @@ import contextvars
 import gc
 import ssl
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,19 @@ async def test_giving_up_while_the_server_thinks_closes_the_connection() -> None
         await gone.wait()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_giving_up_at_any_moment_of_connecting_loses_no_socket() -> None:
+    async with served(always(OK)) as (upstream, _):
+        for steps in range(40):
+            task = asyncio.create_task(upstream.request("GET"))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                async with await task:
+                    pass
+    gc.collect()  # says so of each that nobody has closed
 
 
 async def test_a_reply_that_is_left_early_takes_its_connection_with_it() -> None:

@@ -30,6 +30,8 @@ CONNECT_SECONDS: Final = 10.0
 KEEP_SECONDS: Final = 2.0
 """How long an idle connection is kept: well below the 5 s of uvicorn and Node, which count from earlier on when this
 process is behind. A request must not meet the connection's end, for a POST cannot be sent again."""
+_CLOSING_SECONDS: Final = 1.0
+"""For connections that are just being made when all are closed."""
 _EYEBALLS_SECONDS: Final = 0.25
 """Before the next address of a name is tried as well (RFC 8305, section 5)."""
 _REPEATABLE: Final = ("GET", "DELETE")
@@ -64,6 +66,7 @@ class Upstream:
         self._lines = _lines(own.items())
         self._idle: list[Connection] = []  # the one that was used last stands last
         self._open: set[Connection] = set()
+        self._connecting: set[asyncio.Task[Connection]] = set()
         self._tls: ssl.SSLContext | None = None
         self._sweeping: asyncio.TimerHandle | None = None
         self._emptied = asyncio.Event()
@@ -99,6 +102,10 @@ class Upstream:
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
+        if self._connecting:
+            _, late = await asyncio.wait(self._connecting, timeout=_CLOSING_SECONDS)
+            for task in late:
+                task.cancel()
         self._emptied = asyncio.Event()
         for connection in list(self._open):
             connection.abort()
@@ -126,8 +133,10 @@ class Upstream:
     async def _connected(self) -> Connection:
         # In a context of its own: a connection outlives the request that it is made for.
         task = asyncio.get_running_loop().create_task(self._connect(), context=contextvars.Context())
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
         try:
-            return await task
+            return await asyncio.shield(task)  # one that is cancelled may lose a socket that is connected just then
         except asyncio.CancelledError:
             task.add_done_callback(_abandoned)
             raise
