@@ -106,7 +106,8 @@ async def test_others_are_not_let_in_without_a_token(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-async def test_a_signal_ends_it_well(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+async def test_a_signal_ends_it_well(name: str, tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
@@ -123,7 +124,7 @@ sys.exit(serve(settings_in(Path(sys.argv[1])), serving(), only=only, on_ready=la
     assert process.stdout is not None
     with anyio.fail_after(20):
         assert (await process.stdout.readline()).startswith(b"http://127.0.0.1:")
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.Signals[name])
         assert await process.wait() == 0
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import signal
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 from upcall.gateway.answering import Answering
 from upcall.gateway.http.client.upstream import Upstream as Server
@@ -21,12 +20,12 @@ from upcall.gateway.performing import Answers
 from upcall.gateway.session.session import Session
 from upcall.gateway.session.tasks import Tasks
 from upcall.gateway.settings import Serving, Settings, Upstream
+from upcall.gateway.signals import told_to_stop
 from upcall.gateway.stdio.serving import FollowedTerms
 
 __all__ = ["Tls", "connect_for", "endpoint_for", "serve", "serve_async"]
 
 _log = logging.getLogger("upcall.gateway")
-_PRESSED = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(
@@ -92,11 +91,10 @@ async def serve_async(
     listening = bound(host, port)
     try:
         listener = Listener(app, listening, tls=tls)
-        if signals:
-            _on_signals(_PRESSED, listener.stop)
         stopping = asyncio.create_task(_stop_with(stop, listener)) if stop is not None else None
         try:
-            await listener.run(lambda: on_ready([listener.address + path for path in paths]))
+            with told_to_stop(listener.stop) if signals else nullcontext():
+                await listener.run(lambda: on_ready([listener.address + path for path in paths]))
         finally:
             if stopping is not None:
                 stopping.cancel()
@@ -152,13 +150,3 @@ def endpoint_for(
 async def _stop_with(stop: asyncio.Event, listener: Listener) -> None:
     await stop.wait()
     listener.stop()
-
-
-def _on_signals(numbers: Iterable[signal.Signals], stop: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in numbers:
-        try:
-            loop.add_signal_handler(number, stop)
-        except NotImplementedError:  # Windows
-            with suppress(ValueError):
-                signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))

@@ -13,12 +13,11 @@ neither reads nor leaves can hold us up, one that has left cannot.
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from upcall.gateway.performing import Answers, Frames, Performer
 from upcall.gateway.session.actions import ToClient, ToServer
+from upcall.gateway.signals import told_to_stop
 from upcall.gateway.stdio.channel import Channel
 from upcall.gateway.stdio.child import Child
 
@@ -81,7 +80,7 @@ class StdioDriver:
                 loop.call_soon_threadsafe(self._child_died)
 
         self._child.watch(died)
-        with self._signals(loop):
+        with told_to_stop(self._signalled):
             try:
                 await self._over.wait()
                 await self._end()
@@ -170,29 +169,9 @@ class StdioDriver:
             drained.cancel()
             leave.cancel()
 
-    @contextmanager
-    def _signals(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-        def came() -> None:
-            self._leave.set()
-            if self._stopping is None:
-                self._stop(SIGNALLED, KILLED)
-            else:
-                self._child.terminate()
-
-        numbers = [signal.SIGTERM, signal.SIGINT]
-        hangup = getattr(signal, "SIGHUP", None)  # a terminal closes: its signal comes to us, not to the child's group
-        if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # as under nohup
-            numbers.append(hangup)
-        before = {number: signal.getsignal(number) for number in numbers}
-        for number in numbers:
-            try:
-                loop.add_signal_handler(number, came)
-            except NotImplementedError:
-                signal.signal(number, lambda *_: loop.call_soon_threadsafe(came))
-        try:
-            yield
-        finally:
-            for number in numbers:
-                with suppress(NotImplementedError):
-                    loop.remove_signal_handler(number)
-                signal.signal(number, before[number])
+    def _signalled(self) -> None:
+        self._leave.set()
+        if self._stopping is None:
+            self._stop(SIGNALLED, KILLED)
+        else:
+            self._child.terminate()
