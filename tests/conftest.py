@@ -5,8 +5,13 @@ from __future__ import annotations
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from upcall.models.embedded import EmbeddedModel, find_weights
+
+# How long anything takes is a matter of the machine, and of what else it does.
+settings.register_profile("upcall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("upcall")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Shells have what they start in the background ignore it, and the programs that tests interrupt would inherit that.
