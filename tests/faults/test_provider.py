@@ -57,7 +57,7 @@ async def test_every_fault_ends_the_call_settles_the_budget_and_gives_nothing_aw
         model = provider.model(facade.url, api_key=PLANTED)
         policy = parse_policy(f'{ALLOW}models = ["{model.name}"]\n{BUDGET}[approval]\nby = "none"\n')
         hangs = outcome == "timed_out"
-        timeout = 0.8 if hangs else 15
+        timeout = 1.5 if hangs else 15
         async with scene(attacker, "", mode, tmp_path, model=model, policy=policy, timeout=timeout) as attack:
             await attack.attack()
             told = attack.refusal + attacker.seen
