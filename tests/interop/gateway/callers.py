@@ -16,10 +16,13 @@ from tests.conformance.npm import Programs
 from tests.conformance.scenarios import MODERN
 from tests.interop.gateway.places import ENVIRONMENT, LEGACY, Place
 
-__all__ = ["CALLERS", "CallFailed", "Caller", "called"]
+__all__ = ["AUTO", "CALLERS", "CallFailed", "Caller", "called"]
 
 _CLIENTS = Path(__file__).parent / "clients"
-_SECONDS = 60
+_SECONDS = 180
+
+AUTO = "auto"
+"""For an era: the newest that client and server both speak."""
 
 
 class CallFailed(Exception):
