@@ -25,7 +25,7 @@ CANNOT_EXECUTE, NOT_FOUND = 126, 127
 """What a shell says of a command that it cannot start."""
 
 _GROUPS = {
-    "Which server": ("name", "upstream", "header_env", "private_env"),
+    "Which server": ("name", "upstream", "header_env", "private_env", "protocol"),
     "Who answers": ("policy", "model", "store", "answers"),
     "Serving HTTP": (
         "listen",
@@ -74,6 +74,11 @@ class _Grouped(click.Command):
     metavar="VAR",
     help="A variable that COMMAND shall not get, such as the key of your model; repeat for more.",
 )
+@click.option(
+    "--protocol",
+    type=click.Choice(["auto", "legacy"]),
+    help="What is spoken: the revision that both sides agree on; or none after 2025-11-25.",
+)
 @click.option("--policy", type=click.Path(path_type=Path), metavar="FILE", help="Instead of the one that holds here.")
 @click.option("--model", metavar="MODEL", help="Answer with this model, when no policy names one.")
 @click.option("--store", metavar="URL", help="Where to keep the record: a file, or postgresql://….")
@@ -104,6 +109,8 @@ def gateway(command: tuple[str, ...], upstream: str | None, listen: str | None, 
                                client and server on standard input and output
       upcall gateway --name notes --model local/smollm2 -- python server.py
                                the embedded model answers; without a policy, once you say so
+      upcall gateway --protocol legacy -- python server.py
+                               the server asks in the way of 2025-11-25 alone ("no back-channel")
       upcall gateway --upstream https://mcp.example.com/mcp --header-env TOKEN_HEADER
                                the server speaks HTTP, the client does not
       upcall gateway --upstream http://127.0.0.1:8000/mcp --listen 127.0.0.1:9000
@@ -173,7 +180,7 @@ def _between_pipes(child: Child, command: Sequence[str], options: dict[str, Any]
 
     _say_to_stderr()
     name = _named(options["name"], name_of_command(command))
-    return serve(child, name, lambda: _settings(options))
+    return serve(child, name, lambda: _settings(options), protocol=options["protocol"])
 
 
 def _to_http(url: str, options: dict[str, Any]) -> int:
@@ -182,7 +189,8 @@ def _to_http(url: str, options: dict[str, Any]) -> int:
 
     _say_to_stderr()
     _check_url(url)
-    return serve(url, _headers(options), _named(options["name"], name_of_url(url)), lambda: _settings(options))
+    name = _named(options["name"], name_of_url(url))
+    return serve(url, _headers(options), name, lambda: _settings(options), protocol=options["protocol"])
 
 
 def _over_http(listen: str, command: Sequence[str], url: str | None, options: dict[str, Any]) -> int:
@@ -259,7 +267,11 @@ def _settings(options: dict[str, Any]) -> Settings:
     from upcall.gateway.settings import read_settings
 
     return read_settings(
-        policy=options["policy"], model=options["model"], store=options["store"], answers=options["answers"]
+        policy=options["policy"],
+        model=options["model"],
+        store=options["store"],
+        answers=options["answers"],
+        protocol=options["protocol"],
     )
 
 

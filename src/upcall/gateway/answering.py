@@ -76,6 +76,7 @@ class Answering:
             server=name,
             answers=self._settings.answers or rules.sampling,
             allowed=rules.decision != "deny",
+            protocol=self._settings.protocol or rules.protocol,
             tools=rules.tools,
         )
 

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import UNSET
 
 from upcall.errors import ConfigurationError
-from upcall.gateway.session.terms import Answers
+from upcall.gateway.session.terms import Answers, Protocol
 
 if TYPE_CHECKING:
     from upcall.host.policy import GatewayEntry, Policy, PolicyFile, UpstreamEntry
@@ -84,6 +84,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Address of the record; the policy's, else the user's own when ``None``."""
     answers: Answers | None = None
     """Who answers, whatever the policy says."""
+    protocol: Protocol | None = None
+    """Which revisions may be spoken, whatever the policy says."""
     timeout: float | None = None
     """Seconds for a sampling request, ``None`` for no limit."""
     keys: tuple[bytes, ...]
@@ -164,6 +166,7 @@ def read_settings(
     model: str | None = None,
     store: str | None = None,
     answers: Answers | None = None,
+    protocol: Protocol | None = None,
     timeout: float | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Settings:
@@ -174,6 +177,7 @@ def read_settings(
         model: A model string, for where the policy names no model.
         store: Address of the record, before the policy's.
         answers: Who answers, whatever the policy says.
+        protocol: Which revisions may be spoken, whatever the policy says.
         timeout: Seconds for a sampling request.
         env: The environment; the process's when ``None``.
 
@@ -195,6 +199,7 @@ def read_settings(
         model=model,
         store=store,
         answers=answers,
+        protocol=protocol,
         timeout=timeout,
         keys=(secrets.token_bytes(_KEY_BYTES),) if variable is UNSET else _keys(variable, env),
         replicas=variable is not UNSET,

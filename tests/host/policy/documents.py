@@ -15,6 +15,7 @@ _plain: dict[str, st.SearchStrategy[Any]] = {
     "decision": st.sampled_from(["ask", "allow", "deny"]),
     "models": st.lists(st.sampled_from(MODELS), min_size=1, unique=True),
     "sampling": st.sampled_from(["prefer-client", "gateway", "client"]),
+    "protocol": st.sampled_from(["auto", "legacy"]),
     "tools": st.booleans(),
     "media": st.lists(st.sampled_from(["image", "audio", "file"]), unique=True),
     "review_reply": st.booleans(),

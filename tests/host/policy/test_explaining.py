@@ -61,6 +61,7 @@ def test_a_server_is_explained_rule_by_rule_each_with_its_place() -> None:
         "limits.per_minute": ("60", "built-in default"),
         "decision": ("allow", "upcall.toml:6 server.logs.decision"),
         "sampling": ("prefer-client", "built-in default"),
+        "protocol": ("auto", "built-in default"),
         **{f"scan.{flag}": ("ask", "built-in default") for flag in FLAGS},
         "scan.secrets": ("deny", "upcall.toml:7 server.logs.scan.secrets"),
         "models": ("a/1", "upcall.toml:2 default.model"),

@@ -173,8 +173,8 @@ CASES = {
     ),
     "[store]\nurl = 'mysql://db'": ("line 2: store.url takes sqlite:///PATH or postgresql://USER@HOST/DATABASE."),
     "[default]\n'a' = 1\nlimits = 1": (
-        "line 2: There is no key default.a. Known here: decision, models, model, sampling, tools, media, review_reply, "
-        "record, redact, scan, deadline, limits.\nline 3: default.limits takes a table; it is 1."
+        "line 2: There is no key default.a. Known here: decision, models, model, sampling, protocol, tools, media, "
+        "review_reply, record, redact, scan, deadline, limits.\nline 3: default.limits takes a table; it is 1."
     ),
     # TOML itself
     "[default]\ntools = ": "line 2: This is no TOML: invalid value.",

@@ -12,6 +12,7 @@ from upcall.gateway.answering import Answering
 from upcall.gateway.http.client.upstream import Upstream as Server
 from upcall.gateway.http.front.app import App, Endpoint
 from upcall.gateway.http.front.guards import Guard
+from upcall.gateway.http.front.legacy_only import LegacyOnly
 from upcall.gateway.http.front.listening import Listener, Tls, bound
 from upcall.gateway.http.proxy.connections import Connect
 from upcall.gateway.http.proxy.owning import OwnedIds
@@ -103,19 +104,23 @@ async def serve_async(
         await answering.aclose()
 
 
-def connect_for(answering: Answering, name: str, *, replicas: bool = False) -> Connect:
+def connect_for(
+    answering: Answering, name: str, *, replicas: bool = False, terms: FollowedTerms | None = None
+) -> Connect:
     """Makes the session of each connection to the server of this name, and what answers its samples.
 
     Args:
         answering: Answers them.
         name: Of the server.
         replicas: Whether other gateways serve the same server to the same clients.
+        terms: Those of the server, where somebody follows them already.
     """
     mine = answering.of(name)
-    terms, sealer, tasks = FollowedTerms(mine), mine.sealer(), Tasks(name, shared=replicas)
+    followed = FollowedTerms(mine) if terms is None else terms
+    sealer, tasks = mine.sealer(), Tasks(name, shared=replicas)
 
     def connect(principal: str) -> tuple[Session, Answers]:
-        return Session(terms, sealer, principal=principal, tasks=tasks), answering.of(name)
+        return Session(followed, sealer, principal=principal, tasks=tasks), answering.of(name)
 
     return connect
 
@@ -137,7 +142,13 @@ def endpoint_for(
         principals: How many may come.
         replicas: Whether other gateways with the same keys serve the same clients. A program is each one's own.
     """
-    connect = connect_for(answering, upstream.name, replicas=replicas and upstream.url is not None)
+    terms = FollowedTerms(answering.of(upstream.name))
+    connect = connect_for(answering, upstream.name, replicas=replicas and upstream.url is not None, terms=terms)
+    endpoint = _endpoint(upstream, connect, keys, principals, replicas)
+    return LegacyOnly(endpoint, lambda: terms().protocol == "legacy")
+
+
+def _endpoint(upstream: Upstream, connect: Connect, keys: Sequence[bytes], principals: int, replicas: bool) -> Endpoint:
     if upstream.url is not None:
         several = principals > 1
         ids = OwnedIds(keys, upstream.name, events=several) if several or replicas else None

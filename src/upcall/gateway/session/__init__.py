@@ -29,7 +29,7 @@ from upcall.gateway.session.actions import (
 from upcall.gateway.session.handshake import Handshake
 from upcall.gateway.session.session import Session
 from upcall.gateway.session.tasks import Tasks
-from upcall.gateway.session.terms import Answers, Terms
+from upcall.gateway.session.terms import Answers, Protocol, Terms
 
 __all__ = [
     "APART",
@@ -43,6 +43,7 @@ __all__ = [
     "Once",
     "Outcome",
     "Over",
+    "Protocol",
     "Refused",
     "Sample",
     "Session",

@@ -1,9 +1,11 @@
 """`Session`: what becomes of each frame between one client and one server.
 
-A session has no states of its own but one: what ``initialize`` has settled, such as whether sampling requests of a
-legacy server are taken. On 2026-07-28 everything is settled with each request. Which era a frame is of is seen from the
-frame alone. What is open is with its parts: the client's requests (`Calls`), a legacy server's sampling requests and
-our questions for them (`Taken`), a modern server's rounds (`Rounds`) and the samplings of its tasks (`Tasking`).
+A session has two states of its own: what ``initialize`` has settled, such as whether sampling requests of a legacy
+server are taken; and, from the first request on, whether it is held at the legacy revisions (`Terms.protocol`), where
+what comes of 2026-07-28 is answered here as an older server would, and goes no further. On 2026-07-28 everything is
+settled with each request. Which era a frame is of is seen from the frame alone. What is open is with its parts: the
+client's requests (`Calls`), a legacy server's sampling requests and our questions for them (`Taken`), a modern
+server's rounds (`Rounds`) and the samplings of its tasks (`Tasking`).
 
 Invariants: a frame that is not about sampling goes through once, as the same object, in order. A frame that cannot be
 read goes through, too. The client gets one response to each of its requests, as far as the server gives one; ids of
@@ -22,7 +24,7 @@ from msgspec.structs import replace
 from upcall.errors import ServerUnavailable
 from upcall.gateway import frames
 from upcall.gateway.frames import Envelope
-from upcall.gateway.session import _batches
+from upcall.gateway.session import _batches, legacy_only
 from upcall.gateway.session._calls import Call, Calls
 from upcall.gateway.session._declaring import in_initialize, in_meta, version_of
 from upcall.gateway.session._names import Names
@@ -70,6 +72,7 @@ class Session:
         self._handshake: Handshake | None = None
         self._replays = False
         self._version: str | None = None
+        self._legacy_only: bool | None = None
         self._names = Names()
         self._calls = Calls()
         self._taken = Taken(self._calls, self._names)
@@ -180,6 +183,11 @@ class Session:
         if method is UNSET:
             found = self._taken.response(envelope)
             return [ToServer(frame, lane)] if found is None else found
+        if self._legacy_only is None:
+            self._legacy_only = self._terms().protocol == "legacy"
+        if self._legacy_only and legacy_only.is_of_modern_era(envelope):
+            refused = legacy_only.refusal(frame, envelope)
+            return [] if refused is None else [ToClient(refused, lane)]
         if id is UNSET:
             if method == _CANCELLED and isinstance(envelope.params, Raw):
                 return self._client_cancelled(frame, envelope.params, lane)
@@ -190,7 +198,7 @@ class Session:
         self._calls.add(call)
         if self._progress and b"progressToken" in frame:
             self._progress.opened(call)
-        if b"clientCapabilities" in frame:
+        if b"clientCapabilities" in frame and not self._legacy_only:
             declared = in_meta(frame, envelope.params, self._terms())
             if declared is not None:
                 call.frame, call.version, call.modern = declared.frame, declared.version, True
@@ -201,7 +209,7 @@ class Session:
                     if found is not None:
                         return found
                 return self._rounds.opened(call)
-        elif method == "initialize":
+        if method == "initialize":
             call.frame, self._handshake = in_initialize(frame, envelope.params, self._terms())
             self._version = self._handshake.version
             return [ToServer(call.frame, lane)]

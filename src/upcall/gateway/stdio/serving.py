@@ -17,7 +17,7 @@ from upcall.gateway.sealing import Sealer
 from upcall.gateway.session.actions import Outcome, Refused, Sample
 from upcall.gateway.session.session import Session
 from upcall.gateway.session.tasks import Tasks
-from upcall.gateway.session.terms import Terms
+from upcall.gateway.session.terms import Protocol, Terms
 from upcall.gateway.settings import Settings
 from upcall.gateway.stdio.child import Child
 from upcall.gateway.stdio.driver import StdioDriver
@@ -27,7 +27,7 @@ __all__ = ["own_pipes", "serve", "session_for"]
 _log = logging.getLogger("upcall.gateway")
 
 
-def serve(child: Child, name: str, read: Callable[[], Settings]) -> int:
+def serve(child: Child, name: str, read: Callable[[], Settings], *, protocol: Protocol | None = None) -> int:
     """Stand between the client that started us and ``child``; gives the exit code to leave with.
 
     Args:
@@ -35,9 +35,10 @@ def serve(child: Child, name: str, read: Callable[[], Settings]) -> int:
         name: What the policy calls it.
         read: Gives the settings. When they cannot be used, that is logged, no sampling is declared, and everything
             else passes.
+        protocol: Which revisions may be spoken, when the settings cannot be used.
     """
     reading, writing = own_pipes()
-    session, answering = session_for(name, read, keys=(secrets.token_bytes(32),))
+    session, answering = session_for(name, read, keys=(secrets.token_bytes(32),), protocol=protocol)
 
     async def run() -> int:
         try:
@@ -66,7 +67,11 @@ def own_pipes() -> tuple[int, int]:
 
 
 def session_for(
-    name: str, read: Callable[[], Settings], *, keys: Sequence[bytes] | None = None
+    name: str,
+    read: Callable[[], Settings],
+    *,
+    keys: Sequence[bytes] | None = None,
+    protocol: Protocol | None = None,
 ) -> tuple[Session, Answering | Closed]:
     """The session of this process with the server ``name``, and who answers for it.
 
@@ -75,6 +80,7 @@ def session_for(
         read: Gives the settings.
         keys: Seal what the client carries, instead of the settings' own. A child has our environment, so what stands
             there is no secret from it; with the key it could forge what people have said.
+        protocol: Which revisions may be spoken, when the settings cannot be used.
     """
     try:
         answering = Answering(read(), name)
@@ -84,7 +90,7 @@ def session_for(
         return Session(terms, sealer, tasks=Tasks(name)), answering
     except UpcallError as error:
         _log.error("%s answers no sampling until it is restarted: %s", name, _told(error))
-        closed = Terms(server=name, allowed=False)
+        closed = Terms(server=name, allowed=False, protocol=protocol or "auto")
         return Session(lambda: closed, Sealer([secrets.token_bytes(32)], name)), Closed(error)
 
 
@@ -103,11 +109,13 @@ class Closed:
 
 
 class FollowedTerms:
-    """The terms of now; while the policy cannot be used, terms without sampling. Each new reason is logged once."""
+    """The terms of now; while the policy cannot be used, terms without sampling, and the protocol of those before.
+    Each new reason is logged once."""
 
     def __init__(self, answering: Answering) -> None:
         self._answering = answering
         self._said = ""
+        self._protocol: Protocol = "auto"
 
     def __call__(self) -> Terms:
         try:
@@ -116,8 +124,8 @@ class FollowedTerms:
             if (why := _told(error)) != self._said:
                 _log.error("%s answers no sampling for now: %s", self._answering.server, why)
                 self._said = why
-            return Terms(server=self._answering.server, allowed=False)
-        self._said = ""
+            return Terms(server=self._answering.server, allowed=False, protocol=self._protocol)
+        self._said, self._protocol = "", terms.protocol
         return terms
 
 

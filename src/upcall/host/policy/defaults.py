@@ -14,6 +14,7 @@ DEFAULTS = Settings(
     decision="ask",
     models=(),
     sampling="prefer-client",
+    protocol="auto",
     tools=True,
     media=("image",),
     review_reply=False,

@@ -31,6 +31,10 @@ _SAMPLING = {
     "gateway": "Behind the gateway, the gateway answers, also where the client could.",
     "client": "Behind the gateway, only the client answers; the gateway does nothing.",
 }
+_PROTOCOLS = {
+    "auto": "Behind the gateway, client and server speak the revision that they agree on.",
+    "legacy": "Behind the gateway, they speak 2025-11-25 or earlier, also where both know 2026-07-28.",
+}
 _RECORDS = {
     "full": "The record keeps prompts and replies as they are.",
     "redacted": "The record keeps prompts and replies, secrets replaced.",
@@ -154,6 +158,7 @@ def _measured(request: SamplingRequest | None, name: str, most: int | None) -> s
 def _on_decision(rules: Rules) -> Iterator[Step]:
     yield _step(rules, "decision", rules.decision, _DECISIONS[rules.decision])
     yield _step(rules, "sampling", rules.sampling, _SAMPLING[rules.sampling])
+    yield _step(rules, "protocol", rules.protocol, _PROTOCOLS[rules.protocol])
 
 
 def _on_scan(rules: Rules, flags: tuple[str, ...], *, only_raised: bool) -> Iterator[Step]:

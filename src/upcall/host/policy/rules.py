@@ -9,7 +9,7 @@ import msgspec
 
 from upcall.host.policy.origin import Origin, dotted
 from upcall.host.policy.patterns import matches, matches_any
-from upcall.host.policy.schema import Decision, MediaKind, Period, Recording, Sampling, ScanAction
+from upcall.host.policy.schema import Decision, MediaKind, Period, Protocol, Recording, Sampling, ScanAction
 from upcall.store.budgets import Limit
 
 __all__ = ["Budget", "Limits", "Rules", "Verdict"]
@@ -91,6 +91,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The default among them; ``None`` exactly when ``models`` is empty."""
     sampling: Sampling
     """Who answers behind the gateway."""
+    protocol: Protocol
+    """Which revisions are spoken behind it."""
     tools: bool
     media: tuple[MediaKind, ...]
     review_reply: bool

@@ -27,6 +27,7 @@ __all__ = [
     "Period",
     "MOST_USD",
     "PriceEntry",
+    "Protocol",
     "Recording",
     "Sampling",
     "ScanAction",
@@ -42,6 +43,7 @@ MediaKind: TypeAlias = Literal["image", "audio", "file"]
 ScanAction: TypeAlias = Literal["note", "ask", "deny"]
 Period: TypeAlias = Literal["hour", "day", "month", "ever"]
 Sampling: TypeAlias = Literal["prefer-client", "gateway", "client"]
+Protocol: TypeAlias = Literal["auto", "legacy"]
 ApprovalWay: TypeAlias = Literal["terminal", "store", "elicitation", "none"]
 
 UNLIMITED = "unlimited"
@@ -96,6 +98,8 @@ class Settings(_Table, frozen=True, kw_only=True):
     sampling: Sampling | UnsetType = UNSET
     """Who answers behind the gateway: the client where it can and else the gateway, the gateway alone, or the client
     alone."""
+    protocol: Protocol | UnsetType = UNSET
+    """Which revisions the gateway lets client and server speak: what they agree on, or those up to 2025-11-25."""
     tools: bool | UnsetType = UNSET
     """Whether requests may carry tools (SEP-1577)."""
     media: tuple[MediaKind, ...] | UnsetType = UNSET

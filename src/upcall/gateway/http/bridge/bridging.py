@@ -22,6 +22,7 @@ from upcall.gateway.stdio.channel import Channel
 from upcall.gateway.stdio.serving import own_pipes, session_for
 
 if TYPE_CHECKING:
+    from upcall.gateway.session.terms import Protocol
     from upcall.gateway.settings import Settings
 
 __all__ = ["Bridge", "serve"]
@@ -32,7 +33,9 @@ MODELS_PATIENCE = 0.8
 """The same for what waits for a model, which costs money meanwhile."""
 
 
-def serve(url: str, headers: Mapping[str, str], name: str, read: Callable[[], Settings]) -> int:
+def serve(
+    url: str, headers: Mapping[str, str], name: str, read: Callable[[], Settings], *, protocol: Protocol | None = None
+) -> int:
     """Stand between the client that started us and the server at ``url``; gives the exit code to leave with.
 
     Args:
@@ -41,13 +44,14 @@ def serve(url: str, headers: Mapping[str, str], name: str, read: Callable[[], Se
         name: What the policy calls it.
         read: Gives the settings. When they cannot be used, that is logged, no sampling is declared, and everything
             else passes.
+        protocol: Which revisions may be spoken, when the settings cannot be used.
 
     Raises:
         ValueError: ``url`` is none of an HTTP server.
     """
     upstream = Upstream(url, headers=headers)
     reading, writing = own_pipes()
-    session, answering = session_for(name, read)
+    session, answering = session_for(name, read, protocol=protocol)
 
     async def run() -> None:
         try:
