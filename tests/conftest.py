@@ -13,9 +13,12 @@ from upcall.models.embedded import EmbeddedModel, find_weights
 settings.register_profile("upcall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("upcall")
 
+# What a shell starts in the background ignores the first of these, and under nohup the second; programs that tests
+# interrupt would inherit that. They do not inherit a handler.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # Shells have what they start in the background ignore it, and the programs that tests interrupt would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(scope="session")
