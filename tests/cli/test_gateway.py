@@ -84,6 +84,25 @@ async def test_a_broken_policy_stops_sampling_and_nothing_else(tmp_path: Path) -
     assert "decison" in said.read_text()
 
 
+@pytest.mark.parametrize("policy_is", ["sound", "broken"])
+async def test_held_at_the_older_protocol_a_client_falls_back_whatever_the_policy_is(
+    policy: Path, tmp_path: Path, policy_is: str
+) -> None:
+    if policy_is == "broken":
+        policy.write_text("[default]\ndecison = 1\n")
+    options = ("--policy", str(policy), "--protocol", "legacy")
+    async with behind(*options, era="auto", errlog=tmp_path / "said") as client:
+        assert client.session.protocol_version == "2025-11-25"
+        assert not (await client.call_tool("environment", {"names": []})).is_error
+
+
+async def test_an_option_for_the_protocol_counts_before_the_policy(policy: Path) -> None:
+    policy.write_text(policy.read_text() + '[server.it]\nprotocol = "legacy"\n')
+    for option, spoken in (((), "2025-11-25"), (("--protocol", "auto"), "2026-07-28")):
+        async with behind("--policy", str(policy), "--name", "it", *option, era="auto") as client:
+            assert client.session.protocol_version == spoken
+
+
 async def test_the_server_gets_the_environment_but_what_is_private(policy: Path) -> None:
     options = ("--policy", str(policy), "--private-env", "MINE")
     async with behind(*options, era="legacy", MINE="secret", OURS="both") as client:

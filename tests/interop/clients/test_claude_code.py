@@ -175,6 +175,39 @@ async def test_a_server_that_samples_in_the_older_way_only_needs_the_older_proto
     assert (record["outcome"], record["version"]) == ("answered", "2025-11-25")
 
 
+async def test_held_at_the_older_protocol_by_the_policy_such_a_server_is_answered(
+    scene: Scene, claude: Claude, programs: Programs
+) -> None:
+    scene.policy(ALLOW + '[server.mcp-2]\nprotocol = "legacy"\n')
+    await behind(scene, claude, programs, "mcp-2")
+    said = await claude.asks("mcp-2", "create_message", {"text": _QUESTION})
+    assert said.startswith(SAID), said
+    (record,) = await scene.records()
+    assert (record["outcome"], record["version"]) == ("answered", "2025-11-25")
+
+
+@pytest.mark.parametrize("form", ["hosted", "proxied"])
+async def test_held_behind_a_gateway_that_listens_it_is_answered_too(
+    scene: Scene, claude: Claude, programs: Programs, form: str
+) -> None:
+    scene.policy(ALLOW)
+    async with AsyncExitStack() as stack:
+        command = SERVERS["mcp-2"].command(programs)
+        if form == "proxied":
+            port = await stack.enter_async_context(spawned([*command, "http"]))
+            place = ["--upstream", f"http://127.0.0.1:{port}/mcp"]
+        else:
+            place = ["--", *command, "stdio"]
+        options = ["--name", "logs", "--protocol", "legacy", "--listen", "127.0.0.1:0"]
+        gateway = spawned(gateway_program(*options, *place), on_stderr=True, says="serving http", **scene.env)
+        url = (await stack.enter_async_context(gateway)).rpartition(" ")[2]
+        claude.has(logs={"type": "http", "url": url})
+        said = await claude.asks("logs", "create_message", {"text": _QUESTION})
+    assert said.startswith(SAID), said
+    (record,) = await scene.records()
+    assert (record["outcome"], record["version"]) == ("answered", "2025-11-25")
+
+
 @pytest.mark.parametrize("server", ["server-everything", "upcall-mcp-2"])
 async def test_a_policy_that_denies_leaves_the_client_as_it_is_without_the_gateway(
     scene: Scene, claude: Claude, programs: Programs, server: str
