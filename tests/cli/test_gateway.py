@@ -89,7 +89,7 @@ async def test_held_at_the_older_protocol_a_client_falls_back_whatever_the_polic
     policy: Path, tmp_path: Path, policy_is: str
 ) -> None:
     if policy_is == "broken":
-        policy.write_text("[default]\ndecison = 1\n")
+        await anyio.Path(policy).write_text("[default]\ndecison = 1\n")
     options = ("--policy", str(policy), "--protocol", "legacy")
     async with behind(*options, era="auto", errlog=tmp_path / "said") as client:
         assert client.session.protocol_version == "2025-11-25"
@@ -97,7 +97,7 @@ async def test_held_at_the_older_protocol_a_client_falls_back_whatever_the_polic
 
 
 async def test_an_option_for_the_protocol_counts_before_the_policy(policy: Path) -> None:
-    policy.write_text(policy.read_text() + '[server.it]\nprotocol = "legacy"\n')
+    await anyio.Path(policy).write_text('[server.it]\nprotocol = "legacy"\n')
     for option, spoken in (((), "2025-11-25"), (("--protocol", "auto"), "2026-07-28")):
         async with behind("--policy", str(policy), "--name", "it", *option, era="auto") as client:
             assert client.session.protocol_version == spoken

@@ -214,7 +214,7 @@ def test_a_variable_without_braces_is_filled_in_for_gemini_cli_alone(monkeypatch
 
 
 def test_a_wrapped_entry_is_seen_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    front = ["gateway", "--name", "notes", "--policy", "p.toml", "--private-env", "KEY"]
+    front = ["gateway", "--name", "notes", "--policy", "p.toml", "--private-env", "KEY", "--protocol", "legacy"]
     file = config(
         a={"command": "/opt/upcall", "args": [*front, "--", "python", "s.py"]},
         b={
@@ -226,7 +226,7 @@ def test_a_wrapped_entry_is_seen_through(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("H2", "X-Two: 2")
     a, b = targets_in(file, os.environ)
     assert (a.name, a.entry, a.argv) == ("notes", "a", ("python", "s.py"))
-    assert a.behind == Behind(command="/opt/upcall", policy="p.toml", private=("KEY",))
+    assert a.behind == Behind(command="/opt/upcall", policy="p.toml", private=("KEY",), protocol="legacy")
     assert (b.name, b.url) == ("x.example", "https://x.example/mcp")
     assert b.headers == {"X-One": "1", "X-Two": "2"}
 
@@ -350,6 +350,34 @@ async def test_a_sample_that_waits_for_a_person_when_the_time_is_up_is_told(tmp_
     called = await call_through(found, "explain", {"text": "what?"}, dict(os.environ), 1.5)
     assert (called.fine, called.failed) == (False, "It has no result after 1.5 seconds.")
     assert [(one.prompt, one.answered) for one in called.samples] == [("what?", False)]
+
+
+@pytest.mark.parametrize(
+    ("held", "behind"), [("", None), ('protocol = "legacy"\n', None), ("", Behind(command="upcall", protocol="legacy"))]
+)
+async def test_a_tool_that_cannot_ask_on_the_newer_protocol_is_told_what_to_do_and_that_helps(
+    tmp_path: Path, held: str, behind: Behind | None
+) -> None:
+    file = policy(tmp_path, f"{ECHO}[server.mcp2]\n{held}")
+    target = Target(
+        name="mcp2",
+        argv=(sys.executable, "-m", "benchmarks.peers.serve", "mcp2", "stdio"),
+        cwd=HERE.parents[1],
+        behind=behind,
+    )
+    found = await examined(target, policy=file, store=str(tmp_path / "r.db"))
+    assert found.report.era == "modern"
+    called = await call_through(found, "create_message", {"text": "what?"}, dict(os.environ), 30.0)
+    if held or behind:
+        assert called.fine, called
+        assert (called.hint, called.samples[0].prompt) == ("", "Summarize: what?")
+        [one] = of(found.report, "protocol")
+        assert one.text.endswith(f"({file}:7 server.mcp2.protocol)" if held else "(--protocol)")
+    else:
+        assert (called.fine, called.samples) == (False, ())
+        assert "no back-channel" in called.failed
+        assert 'protocol = "legacy" under [server.mcp2]' in called.hint
+        assert of(found.report, "protocol") == []
 
 
 async def test_a_server_that_dies_in_the_call_is_told(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ def show_call(pen: Pen, called: Called) -> None:
     title = "no result" if called.failed else "the tool failed" if called.is_error else "result"
     pen.heading(mark, title, style=style, indent=2)
     pen.text(called.failed or called.text, indent=6)
+    if called.hint:
+        pen.text(f"→ {called.hint}", indent=4)
 
 
 def _show(pen: Pen, finding: Finding) -> None:

@@ -162,13 +162,11 @@ async def test_what_claude_mcp_add_wrote_is_wrapped_and_put_back(
     assert after["projects"][project]["mcpServers"] == before["projects"][project]["mcpServers"]
 
 
-async def test_a_server_that_samples_in_the_older_way_only_needs_the_older_protocol(
+async def test_told_to_speak_the_older_protocol_it_gets_what_a_server_asks_in_that_way(
     scene: Scene, claude: Claude, programs: Programs
 ) -> None:
     scene.policy(ALLOW)
     await behind(scene, claude, programs, "mcp-2")
-    said = await claude.asks("mcp-2", "create_message", {"text": _QUESTION})
-    assert "no back-channel" in said
     said = await claude.asks("mcp-2", "create_message", {"text": _QUESTION}, MCP_PROTOCOL_NEGOTIATION="legacy")
     assert said.startswith(SAID)
     (record,) = await scene.records()
@@ -178,8 +176,11 @@ async def test_a_server_that_samples_in_the_older_way_only_needs_the_older_proto
 async def test_held_at_the_older_protocol_by_the_policy_such_a_server_is_answered(
     scene: Scene, claude: Claude, programs: Programs
 ) -> None:
-    scene.policy(ALLOW + '[server.mcp-2]\nprotocol = "legacy"\n')
+    scene.policy(ALLOW)
     await behind(scene, claude, programs, "mcp-2")
+    said = await claude.asks("mcp-2", "create_message", {"text": _QUESTION})
+    assert "no back-channel" in said
+    scene.policy(ALLOW + '[server.mcp-2]\nprotocol = "legacy"\n')  # whatever it may remember of the first turn
     said = await claude.asks("mcp-2", "create_message", {"text": _QUESTION})
     assert said.startswith(SAID), said
     (record,) = await scene.records()

@@ -21,6 +21,34 @@ _HTTP = "2025-11-25 and 2026-07-28 transports, Streamable HTTP"
 
 SAMPLING = (
     Requirement(
+        "gateway.legacy-only",
+        "scenario",
+        "A server that can ask in the older way alone is held at the older revisions: nothing of 2026-07-28 reaches "
+        "it, and clients that speak both eras fall back to `initialize`.",
+        "2026-07-28 basic/versioning, Backward Compatibility",
+        "gateway",
+        tests_in(
+            "gateway/session/test_legacy_only.py",
+            "a_client_that_asks_for_the_newer_era_falls_back_and_the_servers_question_is_answered",
+            "a_request_of_the_newer_era_gets_an_error_and_goes_no_further",
+        )
+        + tests_in(
+            "gateway/http/test_legacy_only.py",
+            "what_is_of_the_newer_era_gets_an_older_servers_error_and_goes_no_further",
+            "a_client_of_both_eras_falls_back_and_its_tools_sample",
+        )
+        + tests_in(COMMAND, "held_at_the_older_protocol_a_client_falls_back_whatever_the_policy_is")
+        + tests_in(
+            "interop/gateway/test_legacy_only.py",
+            "left_to_themselves_they_agree_on_an_era_in_which_it_cannot_ask",
+            "held_at_the_older_protocol_the_client_falls_back_and_it_gets_what_the_model_said",
+        )
+        + tests_in(
+            "interop/clients/test_claude_code.py",
+            "held_at_the_older_protocol_by_the_policy_such_a_server_is_answered",
+        ),
+    ),
+    Requirement(
         "gateway.declares",
         "MUST",
         "It declares `sampling` in `initialize`, and `sampling.tools` from the version on that has it.",

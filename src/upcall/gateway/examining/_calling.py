@@ -18,11 +18,15 @@ from upcall.gateway.examining._probing import CLIENT, meta_for
 from upcall.gateway.performing import Elicit, Performer
 from upcall.gateway.session.actions import Answered, Outcome, Refused, Sample, ToClient, ToServer
 from upcall.gateway.session.session import Session
+from upcall.host.policy.origin import dotted
 from upcall.wire import LATEST_LEGACY, Era
 
 __all__ = ["Called", "Sampled", "call_through"]
 
 _EXCERPT = 300
+_CANNOT_ASK = "no back-channel for server-initiated requests"
+"""What the official SDK's servers say, from version 2 on, that ask on 2026-07-28 in the way of 2025-11-25."""
+_CURE = 'It can ask on 2025-11-25 alone. Have that spoken with it: protocol = "legacy" under [{}] in the policy.'
 
 
 class Sampled(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +52,8 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the result says that the tool failed."""
     text: str
     samples: tuple[Sampled, ...]
+    hint: str = ""
+    """What to do, where that shows."""
 
     @property
     def fine(self) -> bool:
@@ -92,12 +98,15 @@ async def call_through(
         await answering.aclose()
     content = result.get("content")
     texts = [str(one.get("text", f"({one.get('type')})")) for one in content or () if isinstance(one, dict)]
+    is_error = result.get("isError") is True
+    why = failed or ("\n".join(texts) if is_error else "")
     return Called(
         tool=hide(tool),
         failed=failed,
-        is_error=result.get("isError") is True,
+        is_error=is_error,
         text=hide("\n".join(texts)),
         samples=tuple(watching.seen),
+        hint=hide(_CURE.format(dotted(("server", examined.target.name)))) if _CANNOT_ASK in why else "",
     )
 
 
@@ -123,7 +132,7 @@ async def _called(
     async with linked(examined.target, env, performer.from_server, ended) as link:
         try:
             params: dict[str, Any] = {"name": tool, "arguments": arguments}
-            if examined.era is Era.MODERN:
+            if examined.era is Era.MODERN and terms().protocol == "auto":
                 params["_meta"] = meta_for({})
             else:
                 hello = {"protocolVersion": LATEST_LEGACY, "capabilities": {}, "clientInfo": CLIENT}

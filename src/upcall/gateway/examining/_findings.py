@@ -21,7 +21,8 @@ class Finding(msgspec.Struct, frozen=True):
 
     level: Level
     topic: str
-    """``start``, ``config``, ``wrap``, ``policy``, ``model``, ``limits``, ``approval``, ``store``, ``budget``."""
+    """``start``, ``config``, ``wrap``, ``policy``, ``protocol``, ``model``, ``limits``, ``approval``, ``store``,
+    ``budget``."""
     text: str
     remedy: str = ""
     """What to do about it."""

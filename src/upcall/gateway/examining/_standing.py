@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast, get_args
 
 import msgspec
 from msgspec import UNSET
@@ -14,12 +15,14 @@ from upcall.errors import ConfigurationError, UpcallError
 from upcall.gateway.examining._findings import Finding, Options
 from upcall.gateway.examining._store import Recorded
 from upcall.gateway.examining._targets import Target
+from upcall.gateway.session.terms import Protocol
 from upcall.gateway.settings import Settings, read_settings
 from upcall.host.choosing import candidate, choose
 from upcall.host.governance import Governance, programs, without_credentials
 from upcall.host.policy import Rules, find_policy, is_pattern, load_policy
 from upcall.models.catalog import load_model, why_unusable
 from upcall.store import Limit, Spent, state_folder
+from upcall.wire import LATEST_LEGACY
 
 __all__ = ["Standing", "on_store", "standing_of"]
 
@@ -56,6 +59,7 @@ def standing_of(target: Target, options: Options, env: Mapping[str, str]) -> Sta
             settings,
             model=options.model or (behind.model if behind is not None else None),
             store=_store(target, options, settings, env),
+            protocol=_protocol(target),
         )
     except UpcallError as error:
         why = f"{error.message} {_first_line(error.detail)}".strip()
@@ -63,6 +67,7 @@ def standing_of(target: Target, options: Options, env: Mapping[str, str]) -> Sta
         return found
     found.settings, found.decision, found.store = settings, rules.decision, settings.store  # type: ignore[assignment]
     found.findings += _on_decision(rules, path, (behind and behind.answers) or rules.sampling)
+    found.findings += _on_protocol(rules, settings)
     found.findings += _on_model(found, rules, settings, target.name, env)
     found.findings.append(_on_limits(rules))
     found.findings += _on_people(rules, settings)
@@ -93,6 +98,17 @@ def _store(target: Target, options: Options, settings: Settings, env: Mapping[st
     behind = target.behind.store if target.behind is not None else None
     policy = None if named is UNSET else str(named)
     return options.store or behind or policy or env.get("UPCALL_STORE") or state_folder() / "upcall.db"
+
+
+def _protocol(target: Target) -> Protocol | None:
+    said = target.behind.protocol if target.behind is not None else None
+    return cast("Protocol", said) if said in get_args(Protocol) else None  # the gateway itself refuses any other
+
+
+def _on_protocol(rules: Rules, settings: Settings) -> Iterator[Finding]:
+    if (settings.protocol or rules.protocol) == "legacy":
+        where = "--protocol" if settings.protocol else f"{rules.origin('protocol')}"
+        yield Finding("info", "protocol", f"the gateway holds it at {LATEST_LEGACY} or earlier ({where})")
 
 
 def _on_decision(rules: Rules, path: Path | None, answers: str) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ class Behind(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     store: str | None = None
     answers: str | None = None
+    protocol: str | None = None
     private: tuple[str, ...] = ()
     """Variables that the server does not get."""
 
@@ -149,6 +150,7 @@ def _behind(command: str, options: Mapping[str, list[str]]) -> Behind:
         model=last.get("--model"),
         store=last.get("--store"),
         answers=last.get("--answers"),
+        protocol=last.get("--protocol"),
         private=tuple(options.get("--private-env", ())),
     )
 
