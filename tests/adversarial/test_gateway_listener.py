@@ -94,6 +94,23 @@ async def test_a_head_that_does_not_end_is_waited_for_only_so_long_on_a_connecti
         assert await line.end() == b""
 
 
+async def test_a_body_is_waited_for_as_long_as_it_goes_on_coming(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "_BODY_SECONDS", 0.5)
+    async with gate(tmp_path) as it, it.wire() as line:
+        whole = it.post()
+        for _ in range(2):
+            for at in range(0, len(whole), len(whole) // 4):
+                await line.say(whole[at : at + len(whole) // 4])
+                await anyio.sleep(0.2)
+            assert await line.status() == 200
+        await line.say(whole[:-1])
+        assert await line.status() == 408
+        assert await line.end() == b""
+        assert len(it.server.asked) == 2
+
+
 async def test_a_request_that_can_be_read_in_two_ways_goes_nowhere(tmp_path: Path) -> None:
     async with gate(tmp_path) as it:
         for extra in (

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import chain
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -20,8 +21,6 @@ from upcall.gateway.http.responding import Header, Receive, Send, send_json, sen
 
 __all__ = ["App", "Endpoint", "Request", "problem"]
 
-BODY_SECONDS: Final = 60.0
-"""Without another byte of the body, after which the client is given up."""
 _METHODS: Final = b"GET, POST, DELETE, OPTIONS"
 _ONCE: Final = (b"host", b"origin", b"authorization", b"content-length", b"mcp-session-id")
 _EXPOSED: Final = b"Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate"
@@ -141,7 +140,7 @@ class App:
             await endpoint.aclose()
 
     def _refusal(self, headers: list[Header], fields: Mapping[bytes, bytes]) -> Refusal | None:
-        if sum(len(name) + len(value) + 4 for name, value in headers) > HEADER_BYTES:
+        if len(b"".join(chain.from_iterable(headers))) + 4 * len(headers) > HEADER_BYTES:
             return Refusal(431, "The headers are too long.")
         if len(fields) != len(headers) and any(sum(name == one for name, _ in headers) > 1 for one in _ONCE):
             return Refusal(400, "A header that can stand there once stands there twice.")
@@ -154,21 +153,17 @@ class App:
             return Refusal(413, f"A body has at most {self._body_bytes} bytes here.")
         parts: list[bytes] = []
         size = 0
-        try:
-            while True:
-                async with asyncio.timeout(BODY_SECONDS):
-                    message = await receive()
-                if message["type"] != "http.request":
-                    return None
-                part = message.get("body", b"")
-                size += len(part)
-                if size > self._body_bytes:
-                    return Refusal(413, f"A body has at most {self._body_bytes} bytes here.")
-                parts.append(part)
-                if not message.get("more_body"):
-                    return parts[0] if len(parts) == 1 else b"".join(parts)
-        except TimeoutError:
-            return Refusal(408, "The body did not come.")
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return None
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._body_bytes:
+                return Refusal(413, f"A body has at most {self._body_bytes} bytes here.")
+            parts.append(part)
+            if not message.get("more_body"):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def problem(code: int, message: str) -> bytes:
@@ -177,7 +172,7 @@ def problem(code: int, message: str) -> bytes:
 
 
 async def _refuse(send: Send, refusal: Refusal) -> None:
-    close = ((b"connection", b"close"),) if refusal.status in (408, 413, 431) else ()
+    close = ((b"connection", b"close"),) if refusal.status in (413, 431) else ()
     await send_json(send, refusal.status, problem(-32600, refusal.message), (*refusal.headers, *close))
 
 

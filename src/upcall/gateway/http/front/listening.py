@@ -31,6 +31,9 @@ GRACE_SECONDS: Final = 5
 _KEEP_SECONDS: Final = 65
 """Longer than the pools of clients and balancers keep a connection, so that it is they who close it."""
 _HEAD_SECONDS: Final = 30.0
+_BODY_SECONDS: Final = 60.0
+"""Without another byte of a body, after which the client is given up."""
+_TIMED_OUT: Final = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _CORK_BYTES: Final = 64 * 1024
 
 
@@ -195,7 +198,7 @@ class _Corked:
 
 
 class _Protocol(HttpToolsProtocol, Buffered):
-    """Counts what of a head has come, and waits for its end only so long."""
+    """Counts what of a head has come, and waits only so long for its end and for each piece of a body."""
 
     _head = 0
     _in_head = True
@@ -219,6 +222,9 @@ class _Protocol(HttpToolsProtocol, Buffered):
             if self._head > HEADER_BYTES and not self.transport.is_closing():
                 self.send_400_response("The head of the request is too long.")
             self._expect_head()  # of a later request on the same connection
+        elif not self._in_head:
+            self._on_time()
+            self._overdue = self.loop.call_later(_BODY_SECONDS, self._give_up)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # llhttp leaves the whitespace after a value, which is no part of it (RFC 9110, 5.5).
@@ -231,6 +237,7 @@ class _Protocol(HttpToolsProtocol, Buffered):
 
     def on_message_complete(self) -> None:
         self._in_head = True
+        self._on_time()
         super().on_message_complete()
 
     def _expect_head(self) -> None:
@@ -244,4 +251,6 @@ class _Protocol(HttpToolsProtocol, Buffered):
 
     def _give_up(self) -> None:
         if not self.transport.is_closing():
+            if not self._in_head and not self.cycle.response_started:
+                self.transport.write(_TIMED_OUT)
             self.transport.close()
