@@ -14,6 +14,7 @@ from upcall.gateway.answering import Answering
 from upcall.gateway.http.children.hosting import Hosting
 from upcall.gateway.http.front.app import App
 from upcall.gateway.http.front.guards import Guard
+from upcall.gateway.http.front.legacy_only import LegacyOnly
 from upcall.gateway.http.serving import endpoint_for
 from upcall.gateway.settings import Upstream
 from upcall.testing import ScriptedModel
@@ -77,11 +78,12 @@ async def test_of_two_clients_of_a_gateway_as_it_is_served_each_may_have_thirty_
     tokens = {name: TOKENS[name] for name in ("ann", "ben")}
     answering = Answering(settings(tmp_path, ScriptedModel()))
     endpoint = endpoint_for(Upstream(name="it", argv=("sh", "-c", READY)), answering, keys=[b"k" * 32], principals=2)
-    assert isinstance(endpoint, Hosting)
+    assert isinstance(endpoint, LegacyOnly)
+    assert isinstance(endpoint.endpoint, Hosting)
     app = App(Guard("127.0.0.1", tokens=tokens), {"/mcp": endpoint}, body_bytes=1 << 20)
     async with listening(app) as address, aiohttp.ClientSession() as http:
         try:
-            client = Web(f"{address}/mcp", http, endpoint)
+            client = Web(f"{address}/mcp", http, endpoint.endpoint)
             for name in tokens:
                 for _ in range(32):
                     await client.begin(**bearer(name))

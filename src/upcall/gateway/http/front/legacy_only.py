@@ -34,7 +34,8 @@ class LegacyOnly:
     """
 
     def __init__(self, endpoint: Endpoint, held: Callable[[], bool]) -> None:
-        self._endpoint = endpoint
+        self.endpoint = endpoint
+        """What is served."""
         self._held = held
 
     async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
@@ -48,11 +49,11 @@ class LegacyOnly:
             elif header or _has_modern(request.body, message):
                 await send_json(send, 400, _answer(request.body, message))
                 return
-        await self._endpoint(request, receive, send)
+        await self.endpoint(request, receive, send)
 
     async def aclose(self) -> None:
         """See `Endpoint`."""
-        await self._endpoint.aclose()
+        await self.endpoint.aclose()
 
 
 def _has_modern(body: bytes, message: Envelope | None) -> bool:
