@@ -10,8 +10,9 @@ from tests.host.governed import ALLOW
 from tests.host.playbook import MODEL, Playbook, answer, asked
 from upcall.errors import ConfigurationError
 from upcall.host.engine import Ask, Call, Recall, Record
+from upcall.host.explaining import explain
 from upcall.host.governance import Governance, without_credentials
-from upcall.host.policy import PolicyFile, explain, parse_policy
+from upcall.host.policy import PolicyFile, parse_policy
 from upcall.host.scanning import scan_request
 from upcall.models import Model
 from upcall.models.alternates import Alternates

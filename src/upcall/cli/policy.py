@@ -15,14 +15,13 @@ from upcall.cli import _console
 from upcall.cli._policy import policy_option, policy_to_use
 from upcall.cli._requests import read_request
 from upcall.errors import ConfigurationError
+from upcall.host.explaining import Explanation, explain
 from upcall.host.governance import programs
 from upcall.host.policy import (
-    Explanation,
     Policy,
     advice_on,
     check_policy,
     distrust,
-    explain,
     is_pattern,
     is_trusted,
     locate_policy,

@@ -3,13 +3,12 @@
 ::
 
     upcall.toml ──parse_policy──▶ Policy ──rules_for(server)──▶ Rules ──▶ the stages of the host
-                                    └──explain(policy, server, request)──▶ Explanation
+                                                                    └──▶ `upcall.host.explaining`
 """
 
 from upcall.host.policy._gateway import gateway_problems, split_address
 from upcall.host.policy.advising import advice_on
 from upcall.host.policy.defaults import DEFAULTS
-from upcall.host.policy.explaining import Explanation, Step, explain
 from upcall.host.policy.files import (
     FILE_NAME,
     PolicyFile,
@@ -53,7 +52,6 @@ __all__ = [
     "DEFAULTS",
     "Decision",
     "Document",
-    "Explanation",
     "FILE_NAME",
     "FLAGS",
     "GatewayEntry",
@@ -70,14 +68,12 @@ __all__ = [
     "Sampling",
     "ScanAction",
     "Settings",
-    "Step",
     "StoreEntry",
     "UpstreamEntry",
     "Verdict",
     "advice_on",
     "check_policy",
     "distrust",
-    "explain",
     "find_policy",
     "gateway_problems",
     "is_pattern",

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.host.policy.documents import settings_tables, toml
+from upcall.host.explaining import Explanation, explain
 from upcall.host.limits import exceeded
-from upcall.host.policy import FLAGS, Explanation, explain, parse_policy
+from upcall.host.policy import FLAGS, parse_policy
 from upcall.wire import ImageContent, SamplingMessage, SamplingRequest, TextContent, Tool
 
 TEXT = """\
