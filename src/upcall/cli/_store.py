@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from upcall.cli._clock import Clock
-from upcall.store import Filter, Store, default_location, open_store
+from upcall.store import Filter, Store, default_location, file_of, open_store
 from upcall.wire import visible
 
 __all__ = ["by_me", "filter_of", "filtered", "opened", "own_store_option", "store_option"]
@@ -65,7 +64,7 @@ def opened(url: str | None) -> Store:
         click.ClickException: There is none yet.
     """
     place = url or _of_policy() or default_location()
-    file = _file(place)
+    file = file_of(place)
     if file is not None and not file.exists():
         raise click.ClickException(f"Nothing is recorded yet: there is no {visible(str(file))}.")
     return open_store(place)
@@ -86,11 +85,3 @@ def _of_policy() -> str | None:
 
     url = policy_to_use(None).store.url
     return None if url is UNSET else str(url)
-
-
-def _file(place: str | Path) -> Path | None:
-    if isinstance(place, Path):
-        return place
-    if "://" in place.removeprefix("sqlite:///") or place == ":memory:":
-        return None
-    return Path(place.removeprefix("sqlite:///")).expanduser()

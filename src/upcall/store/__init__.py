@@ -28,7 +28,7 @@ from upcall.store.decisions import (
     Standing,
     Verdict,
 )
-from upcall.store.opening import default_location, open_store, state_folder
+from upcall.store.opening import default_location, file_of, open_store, state_folder
 from upcall.store.rates import Rate, RateExceeded
 from upcall.store.records import (
     Cursor,
@@ -79,6 +79,7 @@ __all__ = [
     "Verdict",
     "Window",
     "default_location",
+    "file_of",
     "open_store",
     "state_folder",
     "window_of",

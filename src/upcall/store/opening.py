@@ -17,7 +17,7 @@ from upcall.store.base import Store
 if TYPE_CHECKING:
     from upcall.store._connection import Backend
 
-__all__ = ["default_location", "open_store", "state_folder"]
+__all__ = ["default_location", "file_of", "open_store", "state_folder"]
 
 TIMEOUT = 5.0
 PATIENCE = 30.0
@@ -70,6 +70,15 @@ def open_store(
 def default_location() -> str | Path:
     """``UPCALL_STORE`` where that is set, else ``upcall.db`` in the user's folder for state."""
     return os.environ.get(_VARIABLE) or state_folder() / "upcall.db"
+
+
+def file_of(url: str | Path) -> Path | None:
+    """The file that an address of `open_store` names; ``None`` when it names none."""
+    if isinstance(url, Path):
+        return url
+    if "://" in url.removeprefix("sqlite:///") or url == ":memory:":
+        return None
+    return Path(url.removeprefix("sqlite:///")).expanduser()
 
 
 def state_folder() -> Path:

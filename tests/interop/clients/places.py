@@ -72,6 +72,17 @@ class Scene:
         """Run ``upcall``."""
         return await self.run(*UPCALL, *arguments)
 
+    async def wrap(self, config: str | Path) -> None:
+        """Put the servers of a client's config behind the gateway."""
+        ran = await self.upcall("wrap", "--yes", str(config))
+        assert ran.code == 0, ran.err
+        assert " behind the gateway." in ran.out
+
+    async def unwrap(self, config: str | Path) -> None:
+        """Put it back."""
+        ran = await self.upcall("unwrap", "--yes", str(config))
+        assert ran.code == 0, ran.err
+
     async def records(self) -> list[dict[str, Any]]:
         """What the record has, oldest first."""
         ended = await self.upcall("log", "export")

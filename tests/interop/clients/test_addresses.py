@@ -69,8 +69,8 @@ async def test_a_server_with_an_address_is_wrapped_and_put_back(
             client.reaches(url, headers={"Authorization": "Bearer $GATEWAY_TOKEN"})
         assert (await client.asks(TOOL, ARGUMENTS, GATEWAY_TOKEN=TOKEN)).said == ABSENT
         before = client.config.read_bytes()
-        assert (await scene.upcall("wrap", "--yes", str(client.config))).code == 0
+        await scene.wrap(client.config)
         seen = await client.asks(TOOL, ARGUMENTS, GATEWAY_TOKEN=TOKEN)
         assert seen.said.startswith(SAID)
-        assert (await scene.upcall("unwrap", "--yes", str(client.config))).code == 0
+        await scene.unwrap(client.config)
         assert client.config.read_bytes() == before

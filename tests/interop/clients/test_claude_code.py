@@ -73,7 +73,7 @@ async def test_wrapped_the_tool_gets_what_the_policys_model_says(
     scene.policy(ALLOW)
     claude.has(**{server: scene.entry(programs, server)})
     before = claude.config.read_bytes()
-    assert (await scene.upcall("wrap", "--yes", ".mcp.json")).code == 0
+    await scene.wrap(".mcp.json")
     said = await claude.asks(server, tool, arguments)
     (record,) = await scene.records()
     assert (record["server"], record["name"], record["outcome"], record["model_used"]) == (
@@ -82,7 +82,7 @@ async def test_wrapped_the_tool_gets_what_the_policys_model_says(
     assert said.startswith(SAID)
     assert json.dumps(record["result"]["content"]["text"])[1:-1] in said
     await alone(scene)
-    assert (await scene.upcall("unwrap", "--yes", ".mcp.json")).code == 0
+    await scene.unwrap(".mcp.json")
     assert claude.config.read_bytes() == before
 
 
@@ -122,10 +122,10 @@ async def test_a_server_with_an_address_is_wrapped_and_put_back(
         url = f"http://127.0.0.1:{port}/mcp"
         claude.has(logs={"type": "http", "url": url, "headers": {"X-Api-Key": "${LOGS_KEY}"}})
         before = claude.config.read_bytes()
-        assert (await scene.upcall("wrap", "--yes", ".mcp.json")).code == 0
+        await scene.wrap(".mcp.json")
         said = await claude.asks("logs", "create_message", {"text": _QUESTION}, LOGS_KEY="k")
         assert said.startswith(SAID), said
-        assert (await scene.upcall("unwrap", "--yes", ".mcp.json")).code == 0
+        await scene.unwrap(".mcp.json")
         assert claude.config.read_bytes() == before
 
 
@@ -149,13 +149,13 @@ async def test_what_claude_mcp_add_wrote_is_wrapped_and_put_back(
         env = [f"--env={name}={value}" for name, value in entry["env"].items()]
         await claude.mcp("add", "--scope", scope, f"logs-{scope}", *env, "--", entry["command"], *entry["args"])
     before = json.loads(claude.own.read_text())
-    assert (await scene.upcall("wrap", "--yes", str(claude.own))).code == 0
+    await scene.wrap(claude.own)
     for scope in ("user", "local"):
         said = await claude.asks(f"logs-{scope}", "resolve", {"text": _QUESTION})
         assert said.startswith(SAID), said
     assert [record["server"] for record in await scene.records()] == ["logs-user", "logs-local"]
     # The client has written to the file meanwhile, and whatever else it wrote is to stay.
-    assert (await scene.upcall("unwrap", "--yes", str(claude.own))).code == 0
+    await scene.unwrap(claude.own)
     after = json.loads(claude.own.read_text())
     assert after["mcpServers"] == before["mcpServers"]
     project = str(scene.project)

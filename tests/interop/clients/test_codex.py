@@ -31,17 +31,6 @@ def codex(scene: Scene, program: Path, programs: Programs) -> Codex:
     return Codex(scene, programs, program)
 
 
-async def wrapped(scene: Scene, codex: Codex) -> None:
-    ran = await scene.upcall("wrap", "--yes", str(codex.config))
-    assert ran.code == 0, ran.err
-    assert "1 server behind the gateway." in ran.out
-
-
-async def unwrapped(scene: Scene, codex: Codex) -> None:
-    ran = await scene.upcall("unwrap", "--yes", str(codex.config))
-    assert ran.code == 0, ran.err
-
-
 async def test_by_itself_it_is_not_offered_the_tool_that_samples(codex: Codex) -> None:
     codex.starts(EVERYTHING)
     seen = await codex.asks(TOOL, ARGUMENTS)
@@ -65,7 +54,7 @@ async def test_behind_the_gateway_the_model_answers_and_the_config_comes_back_as
     scene.policy(ALLOW)
     codex.starts(make)
     before = codex.config.read_bytes()
-    await wrapped(scene, codex)
+    await scene.wrap(codex.config)
     seen = await codex.asks(tool, arguments)
     assert seen.status == "completed"
     (record,) = await scene.records()
@@ -74,14 +63,14 @@ async def test_behind_the_gateway_the_model_answers_and_the_config_comes_back_as
     text = answer["text"] if isinstance(answer, dict) else answer[-1]["text"]
     assert seen.said.startswith(SAID)
     assert text.strip()[:20] in seen.said
-    await unwrapped(scene, codex)
+    await scene.unwrap(codex.config)
     assert codex.config.read_bytes() == before
     await alone(scene)
 
 
 async def test_it_lists_the_server_under_the_name_it_had(scene: Scene, codex: Codex) -> None:
     codex.starts(EVERYTHING)
-    await wrapped(scene, codex)
+    await scene.wrap(codex.config)
     ran = await scene.run(*codex.program, "mcp", "list", "--json")
     (server,) = json.loads(ran.out)
     assert server["name"] == "everything"
@@ -96,16 +85,16 @@ async def test_what_it_adds_to_a_wrapped_config_stays_when_that_is_unwrapped(sce
     assert (await scene.run(*add)).code == 0
     expected = codex.config.read_bytes()
     codex.config.write_bytes(before)
-    await wrapped(scene, codex)
+    await scene.wrap(codex.config)
     assert (await scene.run(*add)).code == 0
-    await unwrapped(scene, codex)
+    await scene.unwrap(codex.config)
     assert codex.config.read_bytes() == expected
 
 
 async def test_a_server_that_may_not_sample_is_as_without_the_gateway(scene: Scene, codex: Codex) -> None:
     scene.policy(DENY)
     codex.starts(EVERYTHING)
-    await wrapped(scene, codex)
+    await scene.wrap(codex.config)
     seen = await codex.asks(TOOL, ARGUMENTS)
     assert seen.said == ABSENT
 
@@ -113,7 +102,7 @@ async def test_a_server_that_may_not_sample_is_as_without_the_gateway(scene: Sce
 async def test_without_a_terminal_it_says_no_to_every_question(scene: Scene, codex: Codex) -> None:
     scene.policy(ASK)
     codex.starts(EVERYTHING)
-    await wrapped(scene, codex)
+    await scene.wrap(codex.config)
     seen = await codex.asks(TOOL, ARGUMENTS)
     assert seen.status == "failed"
     assert "The user rejected the sampling request." in seen.said
@@ -124,7 +113,7 @@ async def test_without_a_terminal_it_says_no_to_every_question(scene: Scene, cod
 async def test_a_question_in_the_store_waits_for_another_terminal(scene: Scene, codex: Codex) -> None:
     scene.policy(ASK + '[approval]\nby = "store"\n')
     codex.starts(EVERYTHING)
-    await wrapped(scene, codex)
+    await scene.wrap(codex.config)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(scene.decide, "approve")
         seen = await codex.asks(TOOL, ARGUMENTS)
@@ -137,12 +126,12 @@ async def test_a_policy_that_a_variable_names_holds_once_the_entry_hands_it_on(s
     policy.write_text(ALLOW)
     scene.env["UPCALL_POLICY"] = str(policy)
     codex.starts(EVERYTHING)
-    await wrapped(scene, codex)
+    await scene.wrap(codex.config)
     assert "There is no model on the answering side" in (await codex.asks(TOOL, ARGUMENTS)).said
     doctor = await scene.upcall("doctor", str(codex.config))
     assert 'In its entry: env_vars = ["UPCALL_POLICY"]' in doctor.out
     codex.starts(EVERYTHING, 'env_vars = ["UPCALL_POLICY"]')
-    await wrapped(scene, codex)
+    await scene.wrap(codex.config)
     assert (await codex.asks(TOOL, ARGUMENTS)).status == "completed"
     assert "env_vars" not in (await scene.upcall("doctor", str(codex.config))).out
 
@@ -151,7 +140,7 @@ async def test_a_call_that_it_gives_up_stops_the_model(scene: Scene, codex: Code
     async with Facade(Misbehave.HANG) as model:
         scene.policy(ALLOW.replace(MODEL, f"openai/any@{model.url}/v1"))
         codex.starts(EVERYTHING, "tool_timeout_sec = 20")
-        await wrapped(scene, codex)
+        await scene.wrap(codex.config)
         seen = await codex.asks(TOOL, ARGUMENTS)
         with anyio.fail_after(30):
             await model.left.wait()
@@ -166,7 +155,7 @@ async def test_when_it_is_stopped_during_a_call_nothing_is_left(scene: Scene, co
     async with Facade(Misbehave.HANG) as model, codex.calling(TOOL, ARGUMENTS) as endpoint:
         scene.policy(ALLOW.replace(MODEL, f"openai/any@{model.url}/v1"))
         codex.starts(EVERYTHING)
-        await wrapped(scene, codex)
+        await scene.wrap(codex.config)
         async with running(scene, codex.command(endpoint)) as process:
             await model.hanging.wait()
             hit(process, number)

@@ -32,17 +32,6 @@ def gemini(scene: Scene, program: Path, programs: Programs) -> Gemini:
     return Gemini(scene, programs, program)
 
 
-async def wrapped(scene: Scene, gemini: Gemini) -> None:
-    ran = await scene.upcall("wrap", "--yes", str(gemini.config))
-    assert ran.code == 0, ran.err
-    assert "1 server behind the gateway." in ran.out
-
-
-async def unwrapped(scene: Scene, gemini: Gemini) -> None:
-    ran = await scene.upcall("unwrap", "--yes", str(gemini.config))
-    assert ran.code == 0, ran.err
-
-
 async def test_by_itself_it_is_not_offered_the_tool_that_samples(gemini: Gemini) -> None:
     gemini.starts(EVERYTHING)
     seen = await gemini.asks(TOOL, ARGUMENTS)
@@ -66,7 +55,7 @@ async def test_behind_the_gateway_the_model_answers_and_the_config_comes_back_as
     scene.policy(ALLOW)
     gemini.starts(make)
     before = gemini.config.read_bytes()
-    await wrapped(scene, gemini)
+    await scene.wrap(gemini.config)
     seen = await gemini.asks(tool, arguments)
     assert seen.calls == {"successful": 1, "failed": 0}
     (record,) = await scene.records()
@@ -75,14 +64,14 @@ async def test_behind_the_gateway_the_model_answers_and_the_config_comes_back_as
     text = answer["text"] if isinstance(answer, dict) else answer[-1]["text"]
     assert seen.said.startswith(SAID)
     assert text.strip()[:20] in seen.said
-    await unwrapped(scene, gemini)
+    await scene.unwrap(gemini.config)
     assert gemini.config.read_bytes() == before
     await alone(scene)
 
 
 async def test_it_lists_the_server_under_the_name_it_had_and_connects(scene: Scene, gemini: Gemini) -> None:
     gemini.starts(EVERYTHING)
-    await wrapped(scene, gemini)
+    await scene.wrap(gemini.config)
     listed = await gemini.mcp("list")
     (line,) = [line for line in listed.splitlines() if "everything:" in line]
     assert "gateway --name everything -- " in line
@@ -96,16 +85,16 @@ async def test_what_it_adds_to_wrapped_settings_stays_when_they_are_unwrapped(sc
     await gemini.mcp(*add)
     expected = opened(gemini.config.read_text(), gemini.config).entries
     gemini.config.write_bytes(before)
-    await wrapped(scene, gemini)
+    await scene.wrap(gemini.config)
     await gemini.mcp(*add)
-    await unwrapped(scene, gemini)
+    await scene.unwrap(gemini.config)
     assert opened(gemini.config.read_text(), gemini.config).entries == expected
 
 
 async def test_a_server_that_may_not_sample_is_as_without_the_gateway(scene: Scene, gemini: Gemini) -> None:
     scene.policy(DENY)
     gemini.starts(EVERYTHING)
-    await wrapped(scene, gemini)
+    await scene.wrap(gemini.config)
     seen = await gemini.asks(TOOL, ARGUMENTS)
     assert seen.said == ABSENT
 
@@ -113,7 +102,7 @@ async def test_a_server_that_may_not_sample_is_as_without_the_gateway(scene: Sce
 async def test_a_question_about_its_call_waits_in_the_store(scene: Scene, gemini: Gemini) -> None:
     scene.policy(ASK)
     gemini.starts(EVERYTHING)
-    await wrapped(scene, gemini)
+    await scene.wrap(gemini.config)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(scene.decide, "approve")
         seen = await gemini.asks(TOOL, ARGUMENTS)
@@ -126,7 +115,7 @@ async def test_a_call_that_it_gives_up_stops_the_model(scene: Scene, gemini: Gem
     async with Facade(Misbehave.HANG) as model:
         scene.policy(ALLOW.replace(MODEL, f"openai/any@{model.url}/v1"))
         gemini.starts(EVERYTHING, timeout=20_000)
-        await wrapped(scene, gemini)
+        await scene.wrap(gemini.config)
         seen = await gemini.asks(TOOL, ARGUMENTS)
         with anyio.fail_after(30):
             await model.left.wait()
@@ -141,7 +130,7 @@ async def test_when_it_is_stopped_during_a_call_nothing_is_left(scene: Scene, ge
     async with Facade(Misbehave.HANG) as model, gemini.calling(TOOL, ARGUMENTS) as endpoint:
         scene.policy(ALLOW.replace(MODEL, f"openai/any@{model.url}/v1"))
         gemini.starts(EVERYTHING)
-        await wrapped(scene, gemini)
+        await scene.wrap(gemini.config)
         async with running(scene, gemini.command(), **gemini.env(endpoint)) as process:
             await model.hanging.wait()
             hit(process, number)

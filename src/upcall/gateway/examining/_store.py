@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from upcall.errors import ConfigurationError, StoreError
 from upcall.gateway.examining._signs import Seen
-from upcall.store import Cursor, Filter, Limit, Record, Spent, open_store
+from upcall.store import Cursor, Filter, Limit, Record, Spent, file_of, open_store
 
 __all__ = ["Recorded", "look_into"]
 
@@ -44,7 +44,7 @@ async def look_into(url: str | Path, server: str, limits: Sequence[Limit]) -> Re
         limits: Budgets that concern it.
     """
     found = Recorded(place=_place(url))
-    file = _file(url)
+    file = file_of(url)
     if file is not None and not file.exists():
         found.exists = False
         above = next((folder for folder in file.absolute().parents if folder.exists()), None)
@@ -90,16 +90,8 @@ def _say_more(found: Recorded) -> None:
             table[key] = replace(seen, more=True)
 
 
-def _file(url: str | Path) -> Path | None:
-    if isinstance(url, Path):
-        return url
-    if "://" in url.removeprefix("sqlite:///") or url == ":memory:":
-        return None
-    return Path(url.removeprefix("sqlite:///")).expanduser()
-
-
 def _place(url: str | Path) -> str:
-    if (file := _file(url)) is not None:
+    if (file := file_of(url)) is not None:
         return str(file)
     parts = urlsplit(str(url))
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
