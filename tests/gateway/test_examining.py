@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp.server.mcpserver import Context, MCPServer
 
+from tests.gateway.http.places import served
+from tests.server.peers import user
 from upcall.gateway.examining import (
     Behind,
     Examined,
@@ -378,6 +381,22 @@ async def test_a_tool_that_cannot_ask_on_the_newer_protocol_is_told_what_to_do_a
         assert "no back-channel" in called.failed
         assert 'protocol = "legacy" under [server.mcp2]' in called.hint
         assert of(found.report, "protocol") == []
+
+
+@pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
+async def test_over_stateless_http_it_cannot_ask_on_the_older_one_either_and_is_not_told_to(tmp_path: Path) -> None:
+    file = policy(tmp_path, ECHO + '[server.mcp2]\nprotocol = "legacy"\n')
+    server = MCPServer("stateless")
+
+    @server.tool()
+    async def explain(text: str, ctx: Context) -> str:
+        return str((await ctx.session.create_message([user(text)], max_tokens=9)).content)
+
+    async with served(server, stateless_http=True) as url:
+        found = await examined(Target(name="mcp2", url=url), policy=file, store=str(tmp_path / "r.db"))
+        called = await call_through(found, "explain", {"text": "what?"}, dict(os.environ), 30.0)
+    assert "no back-channel" in called.failed
+    assert (called.fine, called.hint) == (False, "")
 
 
 async def test_a_server_that_dies_in_the_call_is_told(tmp_path: Path) -> None:

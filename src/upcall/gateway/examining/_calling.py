@@ -83,9 +83,10 @@ async def call_through(
     answering = Answering(settings, examined.target.name)
     watching = _Watching(answering, hide)
     failed, result = "", {}
+    modern = examined.era is Era.MODERN and answering.terms().protocol == "auto"
     try:
         async with asyncio.timeout(seconds):
-            result = await _called(examined, watching, tool, arguments, env)
+            result = await _called(examined, watching, tool, arguments, env, modern=modern)
     except TimeoutError:
         failed = f"It has no result after {seconds:g} seconds."
     except Failed as error:
@@ -106,12 +107,18 @@ async def call_through(
         is_error=is_error,
         text=hide("\n".join(texts)),
         samples=tuple(watching.seen),
-        hint=hide(_CURE.format(dotted(("server", examined.target.name)))) if _CANNOT_ASK in why else "",
+        hint=hide(_CURE.format(dotted(("server", examined.target.name)))) if modern and _CANNOT_ASK in why else "",
     )
 
 
 async def _called(
-    examined: Examined, watching: _Watching, tool: str, arguments: Mapping[str, Any], env: Mapping[str, str]
+    examined: Examined,
+    watching: _Watching,
+    tool: str,
+    arguments: Mapping[str, Any],
+    env: Mapping[str, str],
+    *,
+    modern: bool,
 ) -> dict[str, Any]:
     terms, sealer = watching.answering.terms, watching.answering.sealer()
     link: Link
@@ -132,7 +139,7 @@ async def _called(
     async with linked(examined.target, env, performer.from_server, ended) as link:
         try:
             params: dict[str, Any] = {"name": tool, "arguments": arguments}
-            if examined.era is Era.MODERN and terms().protocol == "auto":
+            if modern:
                 params["_meta"] = meta_for({})
             else:
                 hello = {"protocolVersion": LATEST_LEGACY, "capabilities": {}, "clientInfo": CLIENT}
