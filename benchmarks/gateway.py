@@ -20,7 +20,7 @@ from benchmarks.peers import LEGACY, MODERN
 from benchmarks.processes import ProcessFailed
 from benchmarks.relays.places import facade, opened
 from benchmarks.relays.rounds import Lane, Plan, measure
-from benchmarks.relays.ways import DIRECT, FASTMCP, FLOORS, LITELLM, NAMES, OURS, Server, Way, echo_server, sdk_server
+from benchmarks.relays.ways import BARE, DIRECT, FASTMCP, LITELLM, NAMES, OURS, Server, Way, echo_server, sdk_server
 from benchmarks.relays.wire import Http, Wire
 
 __all__ = ["TITLE", "run"]
@@ -71,7 +71,7 @@ class _Run:
                     Lane(name, era, place, _TOOLS[kind][era], goal=name == OURS and kind == _PLAIN)
                     for era in (LEGACY, MODERN)
                     for (name, of), place in places.items()
-                    if of == era and (DIRECT, era) in places and (kind == _PLAIN or name not in FLOORS.values())
+                    if of == era and (DIRECT, era) in places and (kind == _PLAIN or name not in BARE)
                 ]
                 measure(lanes, DIRECT, self.plans[kind])
                 known = self.lanes.setdefault(f"{transport}, {server}: {kind}", [])

@@ -12,12 +12,14 @@ from benchmarks.envs import python_of
 from benchmarks.relays.litellm_proxy import KEY, PATHS
 
 __all__ = [
+    "BARE",
     "DIRECT",
     "FASTMCP",
     "FLOORS",
     "LITELLM",
     "NAMES",
     "OURS",
+    "PASSING",
     "Server",
     "Way",
     "echo_server",
@@ -26,11 +28,15 @@ __all__ = [
 ]
 
 DIRECT, OURS, FASTMCP, LITELLM = "direct", "upcall gateway", "fastmcp 4 proxy", "litellm proxy"
+PASSING = "bare ASGI pass-through"
+"""What the gateway stands on, without the gateway."""
 FLOORS = {"stdio": "bare line relay", "http": "bare TCP relay"}
 """The least that one process in between can cost, by transport."""
+BARE = (*FLOORS.values(), PASSING)
+"""Those that know no sampling."""
 NAMES = {
     "stdio": (DIRECT, FLOORS["stdio"], OURS, FASTMCP),
-    "http": (DIRECT, FLOORS["http"], OURS, FASTMCP, LITELLM),
+    "http": (DIRECT, FLOORS["http"], PASSING, OURS, FASTMCP, LITELLM),
 }
 _POLICY = """
 [default]
@@ -85,6 +91,8 @@ class Way(NamedTuple):
         url = f"http://127.0.0.1:{upstream}/mcp"
         if self.name == FLOORS["http"]:
             return module("benchmarks.relays.tcp_relay", str(port), str(upstream))
+        if self.name == PASSING:
+            return module("benchmarks.relays.asgi_relay", str(port), url)
         if self.name == FASTMCP:
             return module("benchmarks.relays.fastmcp_proxy", "http", url, str(port))
         if self.name == LITELLM:

@@ -13,7 +13,7 @@ from benchmarks.measure import turns
 from benchmarks.peers import LEGACY, MODERN
 from benchmarks.relays.places import facade, opened
 from benchmarks.relays.rounds import Lane, Plan, is_slow, measure
-from benchmarks.relays.ways import DIRECT, FLOORS, LITELLM, OURS, Way, echo_server, sdk_server
+from benchmarks.relays.ways import DIRECT, FLOORS, LITELLM, OURS, PASSING, Way, echo_server, sdk_server
 from benchmarks.relays.wire import Http, Wire
 
 PLAN = Plan(rounds=4, calls=2, many=60, seconds=60)
@@ -40,7 +40,8 @@ def test_a_lane_is_slow_when_it_takes_several_times_the_direct_ones_time_and_hol
 
 
 @pytest.mark.parametrize(
-    ("transport", "name"), [(transport, name) for transport in FLOORS for name in (FLOORS[transport], OURS)]
+    ("transport", "name"),
+    [*((transport, name) for transport in FLOORS for name in (FLOORS[transport], OURS)), ("http", PASSING)],
 )
 def test_a_way_is_measured_beside_the_direct_one_in_both_eras(
     transport: str, name: str, model: tuple[Http, int], tmp_path: Path
