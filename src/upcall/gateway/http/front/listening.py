@@ -181,17 +181,17 @@ class _Corked:
 
     def write(self, data: bytes) -> None:
         if not self._parts:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._parts.append(data)
         self._size += len(data)
         if self._size > _CORK_BYTES:
-            self._flush()
+            self.flush()
 
     def close(self) -> None:
-        self._flush()
+        self.flush()
         self._transport.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         if self._parts:
             parts, self._parts, self._size = self._parts, [], 0
             self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
@@ -206,7 +206,7 @@ class _Protocol(HttpToolsProtocol, Buffered):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.transport = _Corked(transport, self.loop)  # type: ignore[assignment]
+        self.transport: Any = _Corked(transport, self.loop)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -239,6 +239,10 @@ class _Protocol(HttpToolsProtocol, Buffered):
         self._in_head = True
         self._on_time()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self.transport.flush()  # nothing follows that it could go with
+        super().on_response_complete()
 
     def _expect_head(self) -> None:
         if self._overdue is None:
