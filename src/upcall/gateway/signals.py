@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -17,6 +18,9 @@ def told_to_stop(stop: Callable[[], None]) -> Iterator[None]:
     SIGHUP, which comes when a terminal closes, does so unless it is ignored (as under ``nohup``): it comes to us alone,
     not to servers that we have started in process groups of their own.
     """
+    if threading.current_thread() is not threading.main_thread():  # no signal comes there
+        yield
+        return
     loop = asyncio.get_running_loop()
     numbers = [signal.SIGTERM, signal.SIGINT]
     hangup = getattr(signal, "SIGHUP", None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from upcall.gateway.http.bridge.remote import Remote
 from upcall.gateway.http.client.upstream import Upstream
 from upcall.gateway.performing import Answers, Frames, Performer
 from upcall.gateway.session.actions import ToClient, ToServer
+from upcall.gateway.signals import told_to_stop
 from upcall.gateway.stdio.channel import Channel
 from upcall.gateway.stdio.serving import own_pipes, session_for
 
@@ -102,13 +102,10 @@ class Bridge:
             on_broken=gone,
             on_full=lambda full: self._remote.pause() if full else self._remote.resume(),
         )
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            with suppress(NotImplementedError, RuntimeError):  # Windows; not the main thread
-                loop.add_signal_handler(number, gone)
         try:
-            await ended.wait()
-            await self._finish(leave)
+            with told_to_stop(gone):
+                await ended.wait()
+                await self._finish(leave)
         finally:
             self._performer.client_gone()
             await self._performer.aclose()
