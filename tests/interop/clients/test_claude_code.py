@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -86,23 +87,29 @@ async def test_wrapped_the_tool_gets_what_the_policys_model_says(
     assert claude.config.read_bytes() == before
 
 
-@pytest.mark.parametrize("form", ["hosted", "proxied"])
-async def test_a_gateway_that_listens_serves_it_for_the_token(
-    scene: Scene, claude: Claude, programs: Programs, form: str
-) -> None:
-    scene.policy(ALLOW)
+@asynccontextmanager
+async def listening(
+    scene: Scene, command: Sequence[str], form: str, *options: str, **environment: str
+) -> AsyncIterator[str]:
+    """Where a gateway listens that stands before this server behind HTTP ("proxied"), or starts it itself ("hosted")."""
     async with AsyncExitStack() as stack:
-        command = SERVERS["upcall-mcp-2"].command(programs)
         if form == "proxied":
             port = await stack.enter_async_context(spawned([*command, "http"]))
             place = ["--upstream", f"http://127.0.0.1:{port}/mcp"]
         else:
             place = ["--", *command, "stdio"]
-        options = ["--name", "logs", "--token-env", "GATEWAY_TOKEN", "--listen", "127.0.0.1:0"]
-        gateway = spawned(
-            gateway_program(*options, *place), on_stderr=True, says="serving http", **scene.env, GATEWAY_TOKEN=_TOKEN
-        )
-        url = (await stack.enter_async_context(gateway)).rpartition(" ")[2]
+        program = gateway_program("--name", "logs", *options, "--listen", "127.0.0.1:0", *place)
+        gateway = spawned(program, on_stderr=True, says="serving http", **scene.env, **environment)
+        yield (await stack.enter_async_context(gateway)).rpartition(" ")[2]
+
+
+@pytest.mark.parametrize("form", ["hosted", "proxied"])
+async def test_a_gateway_that_listens_serves_it_for_the_token(
+    scene: Scene, claude: Claude, programs: Programs, form: str
+) -> None:
+    scene.policy(ALLOW)
+    command = SERVERS["upcall-mcp-2"].command(programs)
+    async with listening(scene, command, form, "--token-env", "GATEWAY_TOKEN", GATEWAY_TOKEN=_TOKEN) as url:
         claude.has(logs={"type": "http", "url": url, "headers": {"Authorization": "Bearer ${GATEWAY_TOKEN}"}})
         said = await claude.asks("logs", "sample", {"text": _QUESTION}, GATEWAY_TOKEN=_TOKEN)
         assert said.startswith(SAID), said
@@ -192,16 +199,7 @@ async def test_held_behind_a_gateway_that_listens_it_is_answered_too(
     scene: Scene, claude: Claude, programs: Programs, form: str
 ) -> None:
     scene.policy(ALLOW)
-    async with AsyncExitStack() as stack:
-        command = SERVERS["mcp-2"].command(programs)
-        if form == "proxied":
-            port = await stack.enter_async_context(spawned([*command, "http"]))
-            place = ["--upstream", f"http://127.0.0.1:{port}/mcp"]
-        else:
-            place = ["--", *command, "stdio"]
-        options = ["--name", "logs", "--protocol", "legacy", "--listen", "127.0.0.1:0"]
-        gateway = spawned(gateway_program(*options, *place), on_stderr=True, says="serving http", **scene.env)
-        url = (await stack.enter_async_context(gateway)).rpartition(" ")[2]
+    async with listening(scene, SERVERS["mcp-2"].command(programs), form, "--protocol", "legacy") as url:
         claude.has(logs={"type": "http", "url": url})
         said = await claude.asks("logs", "create_message", {"text": _QUESTION})
     assert said.startswith(SAID), said
