@@ -91,7 +91,7 @@ async def test_wrapped_the_tool_gets_what_the_policys_model_says(
 async def listening(
     scene: Scene, command: Sequence[str], form: str, *options: str, **environment: str
 ) -> AsyncIterator[str]:
-    """Where a gateway listens that stands before this server behind HTTP ("proxied"), or starts it itself ("hosted")."""
+    """Where a gateway listens that is before this server over HTTP ("proxied"), or has started it itself ("hosted")."""
     async with AsyncExitStack() as stack:
         if form == "proxied":
             port = await stack.enter_async_context(spawned([*command, "http"]))
